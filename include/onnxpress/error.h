@@ -10,7 +10,8 @@ namespace onnxpress {
 // Who is at fault, and so which exit code the command line uses (docs/errors.md).
 enum class ErrorKind { usage, bad_input, unsupported, file_system, resource, internal };
 
-// One row of the table of errors: a stable id such as "E0312", its kind, and what it means in general.
+// One row of the table of errors: a stable id such as "E0312", its kind, and what it means in
+// general.
 struct ErrorCode {
   std::string_view id;
   ErrorKind kind;
@@ -18,8 +19,8 @@ struct ErrorCode {
   std::string_view help;  // what to do in general; an Error may carry a better hint of its own
 };
 
-// Everything that the user, the model or the machine can be blamed for. `what()` is one line that says where, what should
-// hold and what was received; `hint()` says what to do.
+// Everything that the user, the model or the machine can be blamed for. `what()` is one line that
+// says where, what should hold and what was received; `hint()` says what to do.
 //
 //   throw Error(codes::tensor_size, fmt::format("tensor \"{}\" needs {} bytes but has {}", …));
 class Error : public std::runtime_error {
@@ -37,7 +38,8 @@ class Error : public std::runtime_error {
   std::string hint_;
 };
 
-// The exit code of a kind of error: 2 usage, 3 bad input, 4 unsupported, 5 file system, 6 resource, 70 internal.
+// The exit code of a kind of error: 2 usage, 3 bad input, 4 unsupported, 5 file system, 6 resource,
+// 70 internal.
 [[nodiscard]] int exit_code(ErrorKind kind);
 
 }  // namespace onnxpress

@@ -21,7 +21,8 @@ constexpr std::array<std::pair<InstructionSet, std::array<std::string_view, 2>>,
 }};
 
 #if defined(__x86_64__)
-// __builtin_cpu_supports of GCC 12 does not know AMX: CPUID leaf 7, EDX bits 24 (tile) and 25 (int8).
+// __builtin_cpu_supports of GCC 12 does not know AMX: CPUID leaf 7, EDX bits 24 (tile) and 25
+// (int8).
 bool has_amx() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
@@ -34,7 +35,8 @@ bool has_amx() {
 InstructionSet detected_instruction_set() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return InstructionSet::baseline;
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+    return InstructionSet::baseline;
   if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
       !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq")) {
     return InstructionSet::avx2;
@@ -46,7 +48,9 @@ InstructionSet detected_instruction_set() {
 #endif
 }
 
-std::string_view name(InstructionSet level) { return kLevels[static_cast<std::size_t>(level)].second[0]; }
+std::string_view name(InstructionSet level) {
+  return kLevels[static_cast<std::size_t>(level)].second[0];
+}
 
 std::optional<InstructionSet> parse_instruction_set(std::string_view text) {
   for (const auto& [level, names] : kLevels) {

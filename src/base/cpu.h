@@ -16,7 +16,8 @@ enum class InstructionSet { baseline, avx2, avx512, avx512_vnni, amx };
 // "AVX2", "AVX-512 VNNI", …; as printed beside every timing.
 [[nodiscard]] std::string_view name(InstructionSet level);
 
-// The level of that name in lower case ("baseline", "avx2", "avx512", "avx512_vnni", "amx"), if it is one.
+// The level of that name in lower case ("baseline", "avx2", "avx512", "avx512_vnni", "amx"), if it
+// is one.
 [[nodiscard]] std::optional<InstructionSet> parse_instruction_set(std::string_view text);
 
 // The processor's marketing name, or "unknown".

@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <span>
 
-// Conversions between float and the 16-bit formats, which are kept as raw bits. Rounding is to nearest even.
+// Conversions between float and the 16-bit formats, which are kept as raw bits. Rounding is to
+// nearest even.
 namespace onnxpress {
 
 [[nodiscard]] float half_to_float(std::uint16_t bits);

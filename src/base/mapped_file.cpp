@@ -34,24 +34,28 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
   return from_descriptor(descriptor, path);
 }
 
-std::shared_ptr<const MappedFile> MappedFile::from_descriptor(int descriptor, std::filesystem::path path) {
+std::shared_ptr<const MappedFile> MappedFile::from_descriptor(int descriptor,
+                                                              std::filesystem::path path) {
   const std::shared_ptr<MappedFile> file(new MappedFile());
   file->descriptor_ = descriptor;
   file->path_ = std::move(path);
   struct stat status {};
   if (::fstat(descriptor, &status) != 0) {
-    throw Error(codes::cannot_read, fmt::format("{}: {}", file->path_.string(), std::strerror(errno)));
+    throw Error(codes::cannot_read,
+                fmt::format("{}: {}", file->path_.string(), std::strerror(errno)));
   }
   if (!S_ISREG(status.st_mode)) {
-    throw Error(codes::not_a_file, fmt::format("{}: {}", file->path_.string(),
-                                               S_ISDIR(status.st_mode) ? "is a directory" : "is not a regular file"));
+    throw Error(codes::not_a_file,
+                fmt::format("{}: {}", file->path_.string(),
+                            S_ISDIR(status.st_mode) ? "is a directory" : "is not a regular file"));
   }
   file->modified_ns_ = modified_ns(status);
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size == 0) return file;
   void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
   if (address == MAP_FAILED) {
-    throw Error(codes::cannot_read, fmt::format("{}: {}", file->path_.string(), std::strerror(errno)));
+    throw Error(codes::cannot_read,
+                fmt::format("{}: {}", file->path_.string(), std::strerror(errno)));
   }
   file->bytes_ = {static_cast<const std::byte*>(address), size};
   return file;
@@ -64,9 +68,11 @@ MappedFile::~MappedFile() {
 
 void MappedFile::check_unchanged() const {
   struct stat status {};
-  if (::fstat(descriptor_, &status) != 0 || static_cast<std::size_t>(status.st_size) != bytes_.size() ||
+  if (::fstat(descriptor_, &status) != 0 ||
+      static_cast<std::size_t>(status.st_size) != bytes_.size() ||
       modified_ns(status) != modified_ns_) {
-    throw Error(codes::input_changed, fmt::format("{}: changed while it was being read", path_.string()));
+    throw Error(codes::input_changed,
+                fmt::format("{}: changed while it was being read", path_.string()));
   }
 }
 

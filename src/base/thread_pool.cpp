@@ -58,10 +58,13 @@ struct ThreadPool::State {
     inside_body = false;
   }
 
-  // Loops follow each other within microseconds while a model runs: spin for a little before sleeping.
+  // Loops follow each other within microseconds while a model runs: spin for a little before
+  // sleeping.
   void wait_for_loop(std::uint64_t seen) {
     for (int spin = 0; spin < 2000; ++spin) {
-      if (generation.load(std::memory_order_acquire) != seen || stop.load(std::memory_order_relaxed)) return;
+      if (generation.load(std::memory_order_acquire) != seen ||
+          stop.load(std::memory_order_relaxed))
+        return;
       std::this_thread::yield();
     }
     std::unique_lock lock(mutex);
@@ -97,14 +100,17 @@ ThreadPool::~ThreadPool() {
   for (auto& worker : state_->workers) worker.join();
 }
 
-int ThreadPool::threads() const { return static_cast<int>(state_->workers.size()) + 1; }
+int ThreadPool::threads() const {
+  return static_cast<int>(state_->workers.size()) + 1;
+}
 
 void ThreadPool::parallel_for(std::int64_t count, std::int64_t chunk,
                               const std::function<void(std::int64_t, std::int64_t)>& body) {
   if (count <= 0) return;
   chunk = std::max<std::int64_t>(1, chunk);
   if (inside_body || state_->workers.empty() || count <= chunk) {
-    for (std::int64_t begin = 0; begin < count; begin += chunk) body(begin, std::min(begin + chunk, count));
+    for (std::int64_t begin = 0; begin < count; begin += chunk)
+      body(begin, std::min(begin + chunk, count));
     return;
   }
   const std::lock_guard submit(state_->submit);

@@ -34,7 +34,8 @@ const T* Attributes::typed(std::string_view name) const {
   if (attribute == nullptr) return nullptr;
   const T* value = std::get_if<T>(&attribute->value);
   if (value == nullptr) {
-    throw Error(codes::attribute_malformed, fmt::format("attribute \"{}\" has the wrong type", name));
+    throw Error(codes::attribute_malformed,
+                fmt::format("attribute \"{}\" has the wrong type", name));
   }
   return value;
 }
@@ -54,20 +55,25 @@ std::string Attributes::get_string(std::string_view name, std::string_view fallb
   return value == nullptr ? std::string(fallback) : *value;
 }
 
-std::vector<std::int64_t> Attributes::get_ints(std::string_view name, std::vector<std::int64_t> fallback) const {
+std::vector<std::int64_t> Attributes::get_ints(std::string_view name,
+                                               std::vector<std::int64_t> fallback) const {
   const auto* value = typed<std::vector<std::int64_t>>(name);
   return value == nullptr ? std::move(fallback) : *value;
 }
 
-std::vector<float> Attributes::get_floats(std::string_view name, std::vector<float> fallback) const {
+std::vector<float> Attributes::get_floats(std::string_view name,
+                                          std::vector<float> fallback) const {
   const auto* value = typed<std::vector<float>>(name);
   return value == nullptr ? std::move(fallback) : *value;
 }
 
-const Tensor* Attributes::get_tensor(std::string_view name) const { return typed<Tensor>(name); }
+const Tensor* Attributes::get_tensor(std::string_view name) const {
+  return typed<Tensor>(name);
+}
 
 std::int64_t Attributes::require_int(std::string_view name) const {
-  if (!has(name)) throw Error(codes::attribute_malformed, fmt::format("attribute \"{}\" is missing", name));
+  if (!has(name))
+    throw Error(codes::attribute_malformed, fmt::format("attribute \"{}\" is missing", name));
   return get_int(name, 0);
 }
 
@@ -82,7 +88,8 @@ void Attributes::set(std::string_view name, AttributeValue value) {
 
 void Attributes::append(Attribute attribute) {
   if (has(attribute.name)) {
-    throw Error(codes::attribute_malformed, fmt::format("attribute \"{}\" occurs twice", attribute.name));
+    throw Error(codes::attribute_malformed,
+                fmt::format("attribute \"{}\" occurs twice", attribute.name));
   }
   attributes_.push_back(std::move(attribute));
 }

@@ -18,7 +18,9 @@ std::optional<std::int64_t> element_count(const Dims& dims) {
   return count;
 }
 
-std::string to_string(const Dims& dims) { return fmt::format("[{}]", fmt::join(dims, ", ")); }
+std::string to_string(const Dims& dims) {
+  return fmt::format("[{}]", fmt::join(dims, ", "));
+}
 
 Shape to_shape(const Dims& dims) {
   Shape shape;

@@ -25,7 +25,8 @@ struct Dim {
 using Shape = std::vector<Dim>;
 
 [[nodiscard]] Shape to_shape(const Dims& dims);
-[[nodiscard]] std::string to_string(const Shape& shape);  // "[batch, 384]", "?" where nothing is known
+[[nodiscard]] std::string to_string(
+    const Shape& shape);  // "[batch, 384]", "?" where nothing is known
 // All sizes, if all are known.
 [[nodiscard]] std::optional<Dims> known_dims(const Shape& shape);
 

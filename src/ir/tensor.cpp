@@ -27,21 +27,35 @@ template <class Out>
 std::vector<Out> elements(const Tensor& t) {
   const auto same = [](auto v) { return v; };
   switch (t.dtype()) {
-    case DType::float32: return converted<float, Out>(t.bytes(), same);
-    case DType::float64: return converted<double, Out>(t.bytes(), same);
-    case DType::float16: return converted<std::uint16_t, Out>(t.bytes(), [](auto v) { return half_to_float(v); });
-    case DType::bfloat16: return converted<std::uint16_t, Out>(t.bytes(), [](auto v) { return bfloat16_to_float(v); });
-    case DType::uint8: return converted<std::uint8_t, Out>(t.bytes(), same);
-    case DType::int8: return converted<std::int8_t, Out>(t.bytes(), same);
-    case DType::uint16: return converted<std::uint16_t, Out>(t.bytes(), same);
-    case DType::int16: return converted<std::int16_t, Out>(t.bytes(), same);
-    case DType::uint32: return converted<std::uint32_t, Out>(t.bytes(), same);
-    case DType::int32: return converted<std::int32_t, Out>(t.bytes(), same);
-    case DType::uint64: return converted<std::uint64_t, Out>(t.bytes(), same);
-    case DType::int64: return converted<std::int64_t, Out>(t.bytes(), same);
-    case DType::boolean: return converted<std::uint8_t, Out>(t.bytes(), [](auto v) { return v != 0 ? 1 : 0; });
+    case DType::float32:
+      return converted<float, Out>(t.bytes(), same);
+    case DType::float64:
+      return converted<double, Out>(t.bytes(), same);
+    case DType::float16:
+      return converted<std::uint16_t, Out>(t.bytes(), [](auto v) { return half_to_float(v); });
+    case DType::bfloat16:
+      return converted<std::uint16_t, Out>(t.bytes(), [](auto v) { return bfloat16_to_float(v); });
+    case DType::uint8:
+      return converted<std::uint8_t, Out>(t.bytes(), same);
+    case DType::int8:
+      return converted<std::int8_t, Out>(t.bytes(), same);
+    case DType::uint16:
+      return converted<std::uint16_t, Out>(t.bytes(), same);
+    case DType::int16:
+      return converted<std::int16_t, Out>(t.bytes(), same);
+    case DType::uint32:
+      return converted<std::uint32_t, Out>(t.bytes(), same);
+    case DType::int32:
+      return converted<std::int32_t, Out>(t.bytes(), same);
+    case DType::uint64:
+      return converted<std::uint64_t, Out>(t.bytes(), same);
+    case DType::int64:
+      return converted<std::int64_t, Out>(t.bytes(), same);
+    case DType::boolean:
+      return converted<std::uint8_t, Out>(t.bytes(), [](auto v) { return v != 0 ? 1 : 0; });
     default:
-      throw Error(codes::unsupported_type, fmt::format("elements of type {} can't be read as numbers", name(t.dtype())));
+      throw Error(codes::unsupported_type,
+                  fmt::format("elements of type {} can't be read as numbers", name(t.dtype())));
   }
 }
 
@@ -55,14 +69,17 @@ std::optional<std::int64_t> byte_size(DType type, std::int64_t count) {
   return count / per_byte + (count % per_byte != 0 ? 1 : 0);
 }
 
-Tensor::Tensor(DType type, Dims dims, std::span<const std::byte> bytes, std::shared_ptr<const void> owner)
+Tensor::Tensor(DType type, Dims dims, std::span<const std::byte> bytes,
+               std::shared_ptr<const void> owner)
     : dtype_(type), dims_(std::move(dims)), bytes_(bytes), owner_(std::move(owner)) {
   const auto count = element_count(dims_);
   const auto needed = count ? byte_size(type, *count) : std::nullopt;
   if (!needed || static_cast<std::size_t>(*needed) != bytes.size()) {
-    throw Error(codes::tensor_size,
-                fmt::format("a tensor of type {} and shape {} needs {} bytes but has {}", name(type), to_string(dims_),
-                            needed ? std::to_string(*needed) : "an impossible number of", bytes.size()));
+    throw Error(
+        codes::tensor_size,
+        fmt::format("a tensor of type {} and shape {} needs {} bytes but has {}", name(type),
+                    to_string(dims_), needed ? std::to_string(*needed) : "an impossible number of",
+                    bytes.size()));
   }
   size_ = *count;
 }
@@ -75,7 +92,8 @@ Tensor Tensor::from_bytes(DType type, Dims dims, std::vector<std::byte> bytes) {
 Tensor Tensor::strings(Dims dims, std::vector<std::string> values) {
   const auto count = element_count(dims);
   if (!count || static_cast<std::size_t>(*count) != values.size()) {
-    throw Error(codes::tensor_size, fmt::format("a string tensor of shape {} can't hold {} strings", to_string(dims), values.size()));
+    throw Error(codes::tensor_size, fmt::format("a string tensor of shape {} can't hold {} strings",
+                                                to_string(dims), values.size()));
   }
   Tensor tensor;
   tensor.dtype_ = DType::string;
@@ -90,12 +108,17 @@ const std::vector<std::string>& Tensor::as_strings() const {
   return *static_cast<const std::vector<std::string>*>(owner_.get());
 }
 
-std::vector<double> Tensor::to_doubles() const { return elements<double>(*this); }
-std::vector<std::int64_t> Tensor::to_int64s() const { return elements<std::int64_t>(*this); }
+std::vector<double> Tensor::to_doubles() const {
+  return elements<double>(*this);
+}
+std::vector<std::int64_t> Tensor::to_int64s() const {
+  return elements<std::int64_t>(*this);
+}
 
 Tensor Tensor::reshaped(Dims dims) const {
   if (element_count(dims) != size_) {
-    throw Error(codes::internal_error, fmt::format("reshape of {} to {}", to_string(dims_), to_string(dims)));
+    throw Error(codes::internal_error,
+                fmt::format("reshape of {} to {}", to_string(dims_), to_string(dims)));
   }
   Tensor copy = *this;
   copy.dims_ = std::move(dims);
@@ -104,7 +127,8 @@ Tensor Tensor::reshaped(Dims dims) const {
 
 void Tensor::require_type(DType type) const {
   if (type != dtype_) {
-    throw Error(codes::internal_error, fmt::format("a {} tensor was read as {}", name(dtype_), name(type)));
+    throw Error(codes::internal_error,
+                fmt::format("a {} tensor was read as {}", name(dtype_), name(type)));
   }
 }
 

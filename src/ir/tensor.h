@@ -13,11 +13,12 @@
 
 namespace onnxpress {
 
-// Bytes that `count` elements take: packed types are rounded up to whole bytes. Nothing on overflow or for types without
-// a size (string, unknown numbers).
+// Bytes that `count` elements take: packed types are rounded up to whole bytes. Nothing on overflow
+// or for types without a size (string, unknown numbers).
 [[nodiscard]] std::optional<std::int64_t> byte_size(DType type, std::int64_t count);
 
-// An immutable array of elements; copies share the bytes, which live on the heap or in a memory-mapped file.
+// An immutable array of elements; copies share the bytes, which live on the heap or in a
+// memory-mapped file.
 //
 //   Tensor t = Tensor::of<float>({2, 2}, {1, 2, 3, 4});
 //   std::span<const float> x = t.as<float>();
@@ -25,16 +26,19 @@ class Tensor {
  public:
   Tensor() = default;  // undefined type, no bytes
 
-  // Shares `bytes`, which `owner` keeps alive. Throws Error (tensor_size) unless the bytes are exactly what dims × type
-  // need.
-  Tensor(DType type, Dims dims, std::span<const std::byte> bytes, std::shared_ptr<const void> owner);
+  // Shares `bytes`, which `owner` keeps alive. Throws Error (tensor_size) unless the bytes are
+  // exactly what dims × type need.
+  Tensor(DType type, Dims dims, std::span<const std::byte> bytes,
+         std::shared_ptr<const void> owner);
   // Takes the bytes over. Same check.
   static Tensor from_bytes(DType type, Dims dims, std::vector<std::byte> bytes);
   static Tensor strings(Dims dims, std::vector<std::string> values);
   template <class T>
   static Tensor of(Dims dims, std::vector<T> values);
   template <class T>
-  static Tensor scalar(T value) { return of<T>({}, {value}); }
+  static Tensor scalar(T value) {
+    return of<T>({}, {value});
+  }
 
   [[nodiscard]] DType dtype() const { return dtype_; }
   [[nodiscard]] const Dims& dims() const { return dims_; }
@@ -46,12 +50,13 @@ class Tensor {
   template <class T>
   [[nodiscard]] std::span<const T> as() const;
 
-  // Elements as double or int64, converted; for attributes and small constants. Throws Error (unsupported_type) for
-  // strings, complex and packed types.
+  // Elements as double or int64, converted; for attributes and small constants. Throws Error
+  // (unsupported_type) for strings, complex and packed types.
   [[nodiscard]] std::vector<double> to_doubles() const;
   [[nodiscard]] std::vector<std::int64_t> to_int64s() const;
 
-  // The same bytes under another shape. Throws Error (internal_error) if the number of elements differs.
+  // The same bytes under another shape. Throws Error (internal_error) if the number of elements
+  // differs.
   [[nodiscard]] Tensor reshaped(Dims dims) const;
 
   // Equal type, shape and bytes.
