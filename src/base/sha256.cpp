@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/sha256.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <array>
+#include <fstream>
+#include <memory>
+#include <vector>
+
+#include "base/error_codes.h"
+
+namespace onnxpress {
+namespace {
+
+class Digest {
+ public:
+  Digest() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
+    if (!context_ || EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1) {
+      throw Error(codes::internal_error, "SHA-256 is not available in this build of OpenSSL");
+    }
+  }
+  void add(const void* data, std::size_t size) { EVP_DigestUpdate(context_.get(), data, size); }
+  std::string hex() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned int size = 0;
+    EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
+    std::string text;
+    for (unsigned int i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
+    return text;
+  }
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+};
+
+}  // namespace
+
+std::string sha256(std::span<const std::byte> bytes) {
+  Digest digest;
+  digest.add(bytes.data(), bytes.size());
+  return digest.hex();
+}
+
+std::string sha256_of_file(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) {
+    throw Error(codes::file_missing, fmt::format("{} does not exist", path.string()));
+  }
+  if (!std::filesystem::is_regular_file(status)) {
+    throw Error(codes::not_a_file, fmt::format("{} is not a regular file", path.string()));
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error(codes::cannot_read, fmt::format("{} can't be read", path.string()));
+  constexpr std::size_t kPiece = std::size_t{1} << 18;
+  std::vector<char> piece(kPiece);
+  Digest digest;
+  while (file) {
+    file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    digest.add(piece.data(), static_cast<std::size_t>(file.gcount()));
+  }
+  if (file.bad()) throw Error(codes::cannot_read, fmt::format("{} can't be read", path.string()));
+  return digest.hex();
+}
+
+}  // namespace onnxpress
