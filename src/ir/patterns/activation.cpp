@@ -347,6 +347,10 @@ std::optional<ActivationMatch> match_activation(const Graph& graph, NodeId ancho
     }
   }
   if (auto match = match_pair(graph, anchor)) return match;
+  if (node.is("Softplus")) {  // inside a Mish, which has its own anchor?
+    const auto next = graph.single_user(node.outputs[0]);
+    if (next && graph.node(*next).is("Tanh") && match_pair(graph, *next)) return std::nullopt;
+  }
   if (const auto kind = plain_kind(node)) {
     return ActivationMatch{*kind, node.inputs[0], kNoValue, node.outputs[0], {anchor}};
   }
