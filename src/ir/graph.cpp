@@ -18,27 +18,30 @@ std::size_t index(ValueId id) {
   return static_cast<std::size_t>(id);
 }
 
+template <class T>
+Tensor vector_tensor(const std::vector<T>& values) {
+  const Dims dims{static_cast<std::int64_t>(values.size())};
+  if constexpr (std::is_same_v<T, std::string>) {
+    return Tensor::strings(dims, values);
+  } else {
+    return Tensor::of<T>(dims, values);
+  }
+}
+
 // The tensor that a Constant node stands for, whichever attribute it is written in.
 std::optional<Tensor> constant_node_tensor(const Attributes& attributes) {
-  if (const auto* tensor = attributes.find("value")) {
-    const auto* value = std::get_if<Tensor>(&tensor->value);
-    return value == nullptr ? std::nullopt : std::optional(*value);
-  }
   for (const Attribute& a : attributes.all()) {
+    if (a.name == "value") {
+      const auto* value = std::get_if<Tensor>(&a.value);
+      return value == nullptr ? std::nullopt : std::optional(*value);
+    }
     if (a.name == "value_float") return Tensor::scalar(attributes.get_float(a.name, 0));
     if (a.name == "value_int") return Tensor::scalar(attributes.get_int(a.name, 0));
     if (a.name == "value_string") return Tensor::strings({}, {attributes.get_string(a.name, "")});
-    if (a.name == "value_floats") {
-      auto values = attributes.get_floats(a.name);
-      return Tensor::of<float>({static_cast<std::int64_t>(values.size())}, std::move(values));
-    }
-    if (a.name == "value_ints") {
-      auto values = attributes.get_ints(a.name);
-      return Tensor::of<std::int64_t>({static_cast<std::int64_t>(values.size())},
-                                      std::move(values));
-    }
+    if (a.name == "value_floats") return vector_tensor(attributes.get_floats(a.name));
+    if (a.name == "value_ints") return vector_tensor(attributes.get_ints(a.name));
     if (const auto* strings = std::get_if<std::vector<std::string>>(&a.value)) {
-      return Tensor::strings({static_cast<std::int64_t>(strings->size())}, *strings);
+      return vector_tensor(*strings);
     }
   }
   return std::nullopt;
@@ -90,8 +93,12 @@ std::optional<NodeId> Graph::single_user(ValueId id) const {
 }
 
 std::string Graph::unique_name(std::string_view hint) const {
-  std::string candidate(hint.empty() ? "value" : hint);
-  for (int i = 1; names_.contains(candidate); ++i) candidate = fmt::format("{}_{}", hint, i);
+  const std::string base(hint.empty() ? "value" : hint);
+  const auto next = next_suffix_.find(base);
+  std::string candidate = base;
+  for (int i = next == next_suffix_.end() ? 1 : next->second; names_.contains(candidate); ++i) {
+    candidate = fmt::format("{}_{}", base, i);
+  }
   return candidate;
 }
 
@@ -99,6 +106,7 @@ ValueId Graph::add_value(std::string_view name_hint, DType dtype, std::optional<
   const ValueId id{static_cast<std::int32_t>(values_.size())};
   Value v;
   v.name = unique_name(name_hint);
+  if (v.name != name_hint) ++next_suffix_.try_emplace(std::string(name_hint), 1).first->second;
   v.dtype = dtype;
   v.shape = std::move(shape);
   names_.emplace(v.name, id);

@@ -154,6 +154,7 @@ class Graph {
   std::vector<Value> values_;
   std::vector<ValueId> inputs_, outputs_, captures_;
   std::unordered_map<std::string, ValueId> names_;
+  std::unordered_map<std::string, int> next_suffix_;  // by hint: where unique_name() starts
 };
 
 struct OpsetImport {
