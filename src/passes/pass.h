@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "ir/graph.h"
+
+namespace onnxpress {
+
+class TransformerView;
+
+enum class Decision { change, keep };
+[[nodiscard]] std::string_view name(Decision decision);  // "change", "keep"
+
+// What a pass means to do with one thing: a linear unit, an embedding, a tensor, a group of nodes.
+struct UnitPlan {
+  std::string label;  // as `inspect` shows it
+  std::string kind;   // "linear", "embedding", "tensor", "nodes"
+  Decision decision = Decision::keep;
+  std::string reason;  // what will be done, or why nothing is
+  // Bytes of weights that the model holds for it. Shared bytes are counted at the first unit that
+  // uses them.
+  std::int64_t bytes_before = 0;
+  std::int64_t bytes_after = 0;
+  std::int64_t target = -1;  // the pass's own number for it: an index, a value's or node's id
+};
+
+struct PassPlan {
+  std::vector<UnitPlan> units;
+  std::vector<std::string> warnings;
+  [[nodiscard]] std::size_t changes() const;
+  [[nodiscard]] std::int64_t bytes_before() const;
+  [[nodiscard]] std::int64_t bytes_after() const;
+};
+
+struct PassResult {
+  std::size_t changed = 0;              // units
+  std::vector<std::string> warnings{};  // what came up only while applying
+};
+
+// What the runner gives to a pass. Not to be kept.
+class PassContext {
+ public:
+  // `step` is told the share of apply() that is done, 0 to 1, and throws to cancel; may be empty.
+  PassContext(Model& model, ThreadPool& pool, std::function<void(double)> step = {});
+  ~PassContext();
+  PassContext(const PassContext&) = delete;
+  PassContext& operator=(const PassContext&) = delete;
+
+  [[nodiscard]] Model& model() { return model_; }
+  [[nodiscard]] Graph& graph() { return model_.graph; }
+  [[nodiscard]] ThreadPool& pool() { return pool_; }
+  // What kind of transformer the graph is; made on the first call and again after edited().
+  const TransformerView& view();
+  void edited();
+  // To be called now and then from long loops.
+  void step(double done);
+
+ private:
+  Model& model_;
+  ThreadPool& pool_;
+  std::function<void(double)> step_;
+  std::unique_ptr<TransformerView> view_;
+};
+
+// One change to a model. A pass decides in plan() and edits in apply(); running, timing, checking
+// and reporting are the runner's.
+class Pass {
+ public:
+  virtual ~Pass() = default;
+  // Decides for each unit, without changing anything. Throws Error where the whole pass can't be
+  // done (unsupported_model, already_quantized) or its options do not fit the model (unknown_name:
+  // a glob that matches no unit).
+  [[nodiscard]] virtual PassPlan plan(PassContext& context) const = 0;
+  // Does what the plan says; the plan must have been made for this very graph.
+  virtual PassResult apply(const PassPlan& plan, PassContext& context) const = 0;
+};
+
+}  // namespace onnxpress
