@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "numerics/grid.h"
+
+#include <fmt/format.h>
+
+#include "base/error_codes.h"
+
+namespace onnxpress {
+
+void check(const Grid& grid) {
+  if (grid.bits < 2 || grid.bits > 8) {
+    throw Error(codes::bad_option, fmt::format("a grid has 2 to 8 bits, not {}", grid.bits));
+  }
+  if (grid.group < 0) {
+    throw Error(codes::bad_option,
+                fmt::format("a group has at least one weight, not {}", grid.group),
+                "0 means one scale for a whole output channel");
+  }
+}
+
+std::string to_string(const Grid& grid) {
+  const std::string type = fmt::format("{}{}", grid.symmetric ? "INT" : "UINT", grid.bits);
+  return grid.group == 0 ? type + " per channel" : fmt::format("{} group {}", type, grid.group);
+}
+
+}  // namespace onnxpress

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "numerics/quantize_rtn.h"
+
+#include <algorithm>
+#include <bit>
+#include <cfloat>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include "base/checked.h"
+#include "base/error_codes.h"
+
+namespace onnxpress {
+namespace {
+
+constexpr std::int64_t kBlock = 512;  // weights that are handled at a time, contiguous in memory
+constexpr std::int32_t kInfinityBits = 0x7f800000;
+
+// Magnitudes are compared as integers: the order is the same for non-negative floats, NaN and
+// infinity come out on top, and compilers turn it into vector code.
+std::int32_t magnitude_bits(float x) {
+  return std::bit_cast<std::int32_t>(x) & 0x7fffffff;
+}
+
+// The weights [begin, begin + count), where they lie or, converted to float, in `buffer`.
+const float* load(const WeightRef& w, std::int64_t begin, std::int64_t count, float* buffer) {
+  if (w.type == FloatType::float32) return reinterpret_cast<const float*>(w.data) + begin;
+  read_weights(w, begin, {buffer, static_cast<std::size_t>(count)});
+  return buffer;
+}
+
+// To the nearest integer, ties to even, for |x| < 2^22: the sum has no bits left for fractions.
+std::int32_t round_even(float x) {
+  return std::bit_cast<std::int32_t>(x + 12582912.0F) - 0x4b400000;
+}
+
+struct ScaleAndZero {
+  float scale = 1;
+  std::int32_t zero = 0;
+};
+
+ScaleAndZero symmetric_scale(std::int32_t max_bits, const Grid& grid) {
+  const auto magnitude = std::bit_cast<float>(max_bits);
+  if (magnitude == 0) return {1, grid.offset()};
+  return {std::max(magnitude / static_cast<float>(grid.symmetric_limit()), FLT_MIN), grid.offset()};
+}
+
+ScaleAndZero asymmetric_scale(float low, float high, const Grid& grid) {
+  if (low == 0 && high == 0) return {};
+  const int top = (1 << grid.bits) - 1;
+  const double range = static_cast<double>(high) - static_cast<double>(low);
+  const float scale = std::max(static_cast<float>(range / top), FLT_MIN);
+  return {scale, std::clamp(round_even(-low / scale), 0, top)};
+}
+
+void round_block(const float* w, std::int64_t count, ScaleAndZero s, std::int32_t top,
+                 std::uint8_t* codes) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int32_t code = round_even(w[i] / s.scale) + s.zero;
+    codes[i] = static_cast<std::uint8_t>(std::clamp(code, 0, top));
+  }
+}
+
+// As round_block, with a scale for each weight of the block.
+void round_block(const float* w, std::int64_t count, const float* scales, const std::int32_t* zeros,
+                 std::int32_t top, std::uint8_t* codes) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int32_t code = round_even(w[i] / scales[i]) + zeros[i];
+    codes[i] = static_cast<std::uint8_t>(std::clamp(code, 0, top));
+  }
+}
+
+class Rounder {
+ public:
+  Rounder(const WeightRef& w, const Grid& grid, QuantizedMatrix& q)
+      : w_(w),
+        grid_(grid),
+        q_(q),
+        group_(grid.group == 0 ? std::max<std::int64_t>(w.in, 1) : grid.group),
+        top_((1 << grid.bits) - 1) {}
+
+  // Columns [begin, end) of a matrix stored [in, out], at most kBlock of them.
+  void round_columns(std::int64_t begin, std::int64_t end) const {
+    const std::int64_t count = end - begin;
+    float buffer[kBlock];
+    float scales[kBlock];
+    std::int32_t zeros[kBlock];
+    for (std::int64_t group = 0; group < grid_.groups(w_.in); ++group) {
+      const std::int64_t first = group * group_;
+      const std::int64_t last = std::min(w_.in, first + group_);
+      std::int32_t max_bits[kBlock] = {};
+      float low[kBlock] = {};
+      float high[kBlock] = {};
+      for (std::int64_t row = first; row < last; ++row) {
+        const float* x = load(w_, row * w_.out + begin, count, buffer);
+        for (std::int64_t i = 0; i < count; ++i) {
+          max_bits[i] = std::max(max_bits[i], magnitude_bits(x[i]));
+        }
+        if (grid_.symmetric) continue;
+        for (std::int64_t i = 0; i < count; ++i) {
+          low[i] = std::min(low[i], x[i]);
+          high[i] = std::max(high[i], x[i]);
+        }
+      }
+      for (std::int64_t i = 0; i < count; ++i) {
+        if (max_bits[i] >= kInfinityBits) refuse_non_finite();
+        const ScaleAndZero s = grid_.symmetric ? symmetric_scale(max_bits[i], grid_)
+                                               : asymmetric_scale(low[i], high[i], grid_);
+        scales[i] = s.scale;
+        zeros[i] = s.zero;
+        store(static_cast<std::size_t>(group * w_.out + begin + i), s);
+      }
+      for (std::int64_t row = first; row < last; ++row) {
+        const std::int64_t at = row * w_.out + begin;
+        round_block(load(w_, at, count, buffer), count, scales, zeros, top_,
+                    &q_.codes[static_cast<std::size_t>(at)]);
+      }
+    }
+  }
+
+  // One row of a matrix stored [out, in].
+  void round_row(std::int64_t row) const {
+    float buffer[kBlock];
+    for (std::int64_t group = 0; group < grid_.groups(w_.in); ++group) {
+      const std::int64_t first = row * w_.in + group * group_;
+      const std::int64_t last = row * w_.in + std::min(w_.in, (group + 1) * group_);
+      std::int32_t max_bits = 0;
+      float low = 0;
+      float high = 0;
+      for (std::int64_t at = first; at < last; at += kBlock) {
+        const std::int64_t count = std::min(kBlock, last - at);
+        const float* x = load(w_, at, count, buffer);
+        for (std::int64_t i = 0; i < count; ++i)
+          max_bits = std::max(max_bits, magnitude_bits(x[i]));
+        if (grid_.symmetric) continue;
+        for (std::int64_t i = 0; i < count; ++i) {
+          low = std::min(low, x[i]);
+          high = std::max(high, x[i]);
+        }
+      }
+      if (max_bits >= kInfinityBits) refuse_non_finite();
+      const ScaleAndZero s =
+          grid_.symmetric ? symmetric_scale(max_bits, grid_) : asymmetric_scale(low, high, grid_);
+      store(static_cast<std::size_t>(row * grid_.groups(w_.in) + group), s);
+      for (std::int64_t at = first; at < last; at += kBlock) {
+        const std::int64_t count = std::min(kBlock, last - at);
+        round_block(load(w_, at, count, buffer), count, s, top_,
+                    &q_.codes[static_cast<std::size_t>(at)]);
+      }
+    }
+  }
+
+ private:
+  void store(std::size_t at, ScaleAndZero s) const {
+    q_.scales[at] = s.scale;
+    if (!grid_.symmetric) q_.zero_points[at] = static_cast<std::uint8_t>(s.zero);
+  }
+  [[noreturn]] static void refuse_non_finite() {
+    throw Error(codes::bad_data, "a weight is NaN or infinite",
+                "leave this unit out with exclude, or export the model again");
+  }
+
+  const WeightRef& w_;
+  const Grid& grid_;
+  QuantizedMatrix& q_;
+  std::int64_t group_;
+  std::int32_t top_;
+};
+
+}  // namespace
+
+std::optional<std::int64_t> find_non_finite(const WeightRef& w, ThreadPool& pool) {
+  constexpr std::int64_t kChunk = 64 * kBlock;
+  std::mutex mutex;
+  std::optional<std::int64_t> found;
+  const std::int64_t count = w.in * w.out;
+  pool.parallel_for(count, kChunk, [&](std::int64_t begin, std::int64_t end) {
+    float buffer[kBlock];
+    for (std::int64_t at = begin; at < end; at += kBlock) {
+      const std::int64_t block = std::min(kBlock, end - at);
+      const float* x = load(w, at, block, buffer);
+      std::int32_t max_bits = 0;
+      for (std::int64_t i = 0; i < block; ++i) max_bits = std::max(max_bits, magnitude_bits(x[i]));
+      if (max_bits < kInfinityBits) continue;
+      const auto* place =
+          std::find_if(x, x + block, [](float v) { return magnitude_bits(v) >= kInfinityBits; });
+      const std::lock_guard lock(mutex);
+      found = std::min(found.value_or(count), at + (place - x));
+      return;
+    }
+  });
+  return found;
+}
+
+QuantizedMatrix quantize_rtn(const WeightRef& w, const Grid& grid, ThreadPool& pool) {
+  check(grid);
+  const auto count = checked_mul(w.in, w.out);
+  if (w.in < 0 || w.out < 0 || !count) {
+    throw Error(codes::tensor_size, fmt::format("a weight of {} × {} elements", w.in, w.out));
+  }
+  QuantizedMatrix q{grid, w.in, w.out, w.layout, {}, {}, {}};
+  q.codes.resize(static_cast<std::size_t>(*count));
+  q.scales.resize(static_cast<std::size_t>(grid.groups(w.in) * w.out), 1.0F);
+  if (!grid.symmetric) q.zero_points.resize(q.scales.size());
+  const Rounder rounder(w, grid, q);
+  try {
+    if (w.layout == MatrixLayout::in_out) {
+      pool.parallel_for(w.out, kBlock, [&](std::int64_t begin, std::int64_t end) {
+        rounder.round_columns(begin, end);
+      });
+    } else {
+      const std::int64_t rows =
+          std::max<std::int64_t>(1, 64 * kBlock / std::max<std::int64_t>(w.in, 1));
+      pool.parallel_for(w.out, rows, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin; row < end; ++row) rounder.round_row(row);
+      });
+    }
+  } catch (const Error&) {
+    const auto place = find_non_finite(w, pool);
+    if (!place) throw;
+    throw Error(codes::bad_data,
+                fmt::format("the weight at [{}, {}] is NaN or infinite", *place / w.columns(),
+                            *place % w.columns()),
+                "leave this unit out with exclude, or export the model again");
+  }
+  return q;
+}
+
+}  // namespace onnxpress
