@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cfloat>
+#include <cmath>
 #include <mutex>
 
 #include <fmt/format.h>
@@ -43,14 +44,18 @@ struct ScaleAndZero {
 ScaleAndZero symmetric_scale(std::int32_t max_bits, const Grid& grid) {
   const auto magnitude = std::bit_cast<float>(max_bits);
   if (magnitude == 0) return {1, grid.offset()};
-  return {std::max(magnitude / static_cast<float>(grid.symmetric_limit()), FLT_MIN), grid.offset()};
+  const auto limit = static_cast<float>(grid.symmetric_limit());
+  float scale = std::max(magnitude / limit, FLT_MIN);
+  if (std::isinf(scale * limit)) scale = std::nextafter(scale, 0.0F);
+  return {scale, grid.offset()};
 }
 
 ScaleAndZero asymmetric_scale(float low, float high, const Grid& grid) {
   if (low == 0 && high == 0) return {};
   const int top = (1 << grid.bits) - 1;
   const double range = static_cast<double>(high) - static_cast<double>(low);
-  const float scale = std::max(static_cast<float>(range / top), FLT_MIN);
+  const float scale =
+      std::clamp(static_cast<float>(range / top), FLT_MIN, FLT_MAX / static_cast<float>(top));
   return {scale, std::clamp(round_even(-low / scale), 0, top)};
 }
 

