@@ -39,6 +39,7 @@ std::span<const ErrorCode* const> all() {
       &missing_input,
       &out_of_memory,
       &over_budget,
+      &cancelled,
       &internal_error,
   };
   return kAll;

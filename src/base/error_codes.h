@@ -97,6 +97,9 @@ inline constexpr ErrorCode over_budget{"E0602", resource,
                                        "The model is larger than the limits allow",
                                        "raise the limit if you trust the file"};
 
+inline constexpr ErrorCode cancelled{"E0603", resource, "The work was stopped on request",
+                                     "run the command again"};
+
 inline constexpr ErrorCode internal_error{
     "E0901", internal, "A bug in onnxpress",
     "please report it with the command and `onnxpress doctor`"};
