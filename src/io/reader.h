@@ -31,8 +31,8 @@ struct ReadOptions {
 // long as a tensor lives; only those that are not aligned for their element type are copied.
 //
 // Throws Error: empty_file, not_onnx, broken_wire, no_graph, tensor_size, tensor_malformed,
-// external_data, graph_malformed, attribute_malformed, unsupported_model, over_budget, file_missing,
-// not_a_file, cannot_read, input_changed.
+// external_data, graph_malformed, attribute_malformed, unsupported_model, over_budget,
+// file_missing, not_a_file, cannot_read, input_changed.
 [[nodiscard]] Model read_model(const std::filesystem::path& path, const ReadOptions& options = {});
 
 // The same for bytes in memory, which `owner` keeps alive. External data are refused.

@@ -125,6 +125,16 @@ bool FieldReader::next(Field& field) {
   return true;
 }
 
+std::pair<std::string_view, std::string_view> read_entry(Bytes message) {
+  std::pair<std::string_view, std::string_view> entry;
+  FieldReader reader(message, "StringStringEntryProto");
+  for (Field field; reader.next(field);) {
+    if (field.number == 1) entry.first = field.as_text();
+    if (field.number == 2) entry.second = field.as_text();
+  }
+  return entry;
+}
+
 void put_varint(std::string& out, std::uint64_t value) {
   for (; value >= 0x80; value >>= 7) out.push_back(static_cast<char>(value | 0x80));
   out.push_back(static_cast<char>(value));

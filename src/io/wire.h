@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 // Protobuf's wire format: a message is a row of fields, each a tag (number and wire type) and a
 // payload.
@@ -73,6 +74,9 @@ void for_each_fixed(const Field& field, Body body) {
   }
   while (!rest.empty()) body(take_fixed<T>(rest, field.message));
 }
+
+// Key and value of a StringStringEntryProto.
+[[nodiscard]] std::pair<std::string_view, std::string_view> read_entry(Bytes message);
 
 [[nodiscard]] inline std::string_view text(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
