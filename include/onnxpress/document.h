@@ -54,7 +54,7 @@ struct FileInfo {
 };
 
 // What a pass did (or, in a dry run, would do) with one unit of the model.
-struct UnitReport {
+struct UnitRecord {
   std::string unit;
   std::string decision;  // "INT8 per channel", "kept", …
   std::string reason;    // why it was kept; empty otherwise
@@ -63,14 +63,14 @@ struct UnitReport {
   std::vector<std::pair<std::string, double>> figures{};  // errors, counts, …
 };
 
-struct PassReport {
+struct PassRecord {
   std::string pass;
   std::vector<std::pair<std::string, std::string>> options;
   std::string summary;  // "14 of 15 units INT8"
   double seconds = 0;
   std::int64_t bytes_before = 0;
   std::int64_t bytes_after = 0;
-  std::vector<UnitReport> units;
+  std::vector<UnitRecord> units;
 };
 
 // A model's figures in one run: size always, the rest where it was measured.
@@ -156,15 +156,15 @@ struct Diagnosis {
   std::vector<SelfTest> tests;
 };
 
-struct PassOption {
+struct OptionDescription {
   std::string name, type, fallback, help;
 };
-struct PassInfo {
+struct PassDescription {
   std::string name, summary;
   bool needs_data = false;
-  std::vector<PassOption> options;
+  std::vector<OptionDescription> options;
 };
-struct PresetInfo {
+struct PresetDescription {
   std::string name, summary;
   bool needs_data = false;
 };
@@ -180,7 +180,7 @@ struct Document {
   bool published = false;
   std::string recipe_name;  // preset or file
   std::string recipe;       // as resolved, TOML
-  std::vector<PassReport> passes;
+  std::vector<PassRecord> passes;
   double seconds = 0;
 
   std::string task;                      // "classification", "language_model", "regression", ""
@@ -193,8 +193,8 @@ struct Document {
   std::vector<ModelDescription> descriptions;
   std::vector<TensorInfo> tensors;  // what `run` wrote
   std::optional<Diagnosis> diagnosis;
-  std::vector<PassInfo> pass_list;
-  std::vector<PresetInfo> preset_list;
+  std::vector<PassDescription> pass_list;
+  std::vector<PresetDescription> preset_list;
 
   std::vector<GateResult> gates;
   std::vector<Notice> warnings;

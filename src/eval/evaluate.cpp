@@ -220,7 +220,8 @@ Evaluation evaluate(const Session& reference, const Session* candidate, const Da
   std::optional<AgreementSheet> agreement;
   std::size_t done = 0;
   for (const std::vector<std::size_t>& samples : bounded_batches(data, inputs, tokens, options)) {
-    if (options.stop.stop_requested()) throw Error(codes::cancelled, "stopped while evaluating");
+    if (options.cancelled != nullptr && *options.cancelled)
+      throw Error(codes::cancelled, "stopped while evaluating");
     const Batch batch = make_batch(data, inputs, samples);
     const BatchTokens batch_tokens(batch, token_name);
     const TensorMap expected = run_timed(reference, batch.inputs, evaluation.reference.seconds);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -22,7 +22,7 @@ struct EvaluationOptions {
   std::uint64_t seed = 1;                // of the bootstrap
   std::size_t logits_bytes = 256 << 20;  // a batch is split where its outputs would be larger
   std::function<void(std::size_t done, std::size_t total)> progress;  // in samples
-  std::stop_token stop;                                               // then Error (cancelled)
+  const std::atomic<bool>* cancelled = nullptr;  // once true: Error (cancelled)
 };
 
 // One model's figures over the data set.

@@ -44,7 +44,8 @@ std::vector<std::vector<double>> time_interleaved(std::span<const Session* const
     if (runs > 0 && spent_ms >= 1000 * options.max_seconds) break;
     double slowest = 0;
     for (std::size_t model = 0; model < sessions.size(); ++model) {
-      if (options.stop.stop_requested()) throw Error(codes::cancelled, "stopped while timing");
+      if (options.cancelled != nullptr && *options.cancelled)
+        throw Error(codes::cancelled, "stopped while timing");
       double block_ms = sessions.size() > 1 ? milliseconds(*sessions[model], inputs) : 0;
       for (int i = 0; i < kBlock; ++i) {
         times[model].push_back(milliseconds(*sessions[model], inputs));

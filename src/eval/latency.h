@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <span>
-#include <stop_token>
 #include <vector>
 
 #include "eval/synthetic_inputs.h"
@@ -18,7 +18,7 @@ struct LatencyOptions {
   int max_runs = 300;
   double seconds = 0.6;     // of each model
   double max_seconds = 30;  // of each model: then even min_runs are cut short (but never to 0)
-  std::stop_token stop;
+  const std::atomic<bool>* cancelled = nullptr;  // once true: Error (cancelled)
 };
 
 // Times the models on the same inputs. Blocks of a few runs alternate between the models, so that

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "onnxpress/document.h"
+
+namespace onnxpress {
+
+// What is in models: one entry in document.descriptions for each. With `explain`, also every
+// product of the graph with why it can or can't be compressed. Throws Error.
+[[nodiscard]] Document inspect(const std::vector<std::string>& models, bool explain);
+
+// Reads models strictly and reports what breaks ONNX's rules, or what `target` would refuse
+// ("" or "ort-cpu"). Throws Error for a model that can't be read; lesser faults are findings, and
+// make document.exit_code 3.
+[[nodiscard]] Document check(const std::vector<std::string>& models, const std::string& target);
+
+}  // namespace onnxpress
