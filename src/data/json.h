@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string_view>
+
+#include "onnxpress/error.h"
+
+namespace onnxpress {
+
+// Parses JSON that comes from a file. Throws Error (`code`) that names `source` and the line if the
+// text is not JSON or nested more than 128 deep.
+[[nodiscard]] nlohmann::json parse_json(std::string_view text, std::string_view source,
+                                        const ErrorCode& code);
+
+}  // namespace onnxpress
