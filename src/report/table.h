@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "onnxpress/document.h"
+
+namespace onnxpress {
+
+// Figures in rows and columns; the first column and the last one (remarks) are set left, the others
+// right. Cells are not escaped yet.
+struct Table {
+  std::string title;                // may be empty
+  std::vector<std::string> header;  // empty: none
+  std::vector<std::vector<std::string>> rows;
+  bool remarks = false;  // the last column is text
+};
+
+// Everything a document has measured, as tables.
+[[nodiscard]] std::vector<Table> tables_of(const Document& document, bool verbose);
+
+// Columns aligned by spaces, indented by two.
+[[nodiscard]] std::string to_text(const Table& table);
+[[nodiscard]] std::string to_markdown(const Table& table);
+
+}  // namespace onnxpress

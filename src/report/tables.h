@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "report/table.h"
+
+namespace onnxpress {
+
+// Tables of compress, bench and compare.
+void add_measured_tables(const Document& document, bool verbose, std::vector<Table>& tables);
+// Tables of inspect, check, run, passes and doctor.
+void add_descriptive_tables(const Document& document, std::vector<Table>& tables);
+
+}  // namespace onnxpress
