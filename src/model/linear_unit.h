@@ -42,8 +42,12 @@ enum class RefusalKind {
   already_quantized,  // an integer product, or a weight behind DequantizeLinear
   used_elsewhere,     // something that is no linear unit and no embedding reads the weight too
   in_body,            // inside the body of an If, Loop or Scan
+  left_operand,       // the constant multiplies from the left
+  scaled,             // a Gemm that transposes its input or multiplies by alpha or beta
+  fused,              // the weight lies inside an operator that computes more than a product
   tiny,               // so small that scales would eat what is saved
 };
+[[nodiscard]] std::string_view name(RefusalKind kind);
 
 // Why a product is not compressed: a reason for programs and a sentence for people.
 struct Refusal {

@@ -109,6 +109,8 @@ class TransformerView {
   [[nodiscard]] bool head_tied_to_embedding() const { return tied_; }
 
  private:
+  void choose_word_embedding(const Graph& graph);
+
   std::vector<LinearUnit> units_;
   std::vector<Attention> attentions_;
   std::vector<FeedForward> feed_forwards_;

@@ -123,7 +123,7 @@ class Product {
         if (node.is(form.anchor) && state_.power == 1 && equal((*argument)[1], form.slope) &&
             equal((*argument)[3], form.cube) && equal(state_.constant, form.constant) &&
             equal(state_.factor, form.factor)) {
-          return ActivationMatch{form.kind, x_, kNoValue, value, std::move(nodes_)};
+          return ActivationMatch{form.kind, x_, kNoValue, value, anchor_, std::move(nodes_)};
         }
       }
     }
@@ -218,7 +218,8 @@ std::optional<NodeId> gated_by_itself(const Graph& graph, ValueId function, Valu
 
 std::optional<ActivationMatch> match_relu(const Graph& graph, NodeId anchor) {
   const Node& node = graph.node(anchor);
-  ActivationMatch match{ActivationKind::relu, node.inputs[0], kNoValue, node.outputs[0], {anchor}};
+  ActivationMatch match{ActivationKind::relu, node.inputs[0], kNoValue,
+                        node.outputs[0],      anchor,         {anchor}};
   const std::vector<Use>& uses = graph.value(match.output).uses;
   if (uses.empty() || graph.value(match.output).is_output) return match;
   const NodeId next = uses.front().node;
@@ -229,12 +230,13 @@ std::optional<ActivationMatch> match_relu(const Graph& graph, NodeId anchor) {
                       (user.is("Pow") && scalar_constant(graph, user.input(1)) == 2.0);
   if (!only || !square || user.outputs.size() != 1) return match;
   return ActivationMatch{
-      ActivationKind::relu_squared, match.input, kNoValue, user.outputs[0], {anchor, next}};
+      ActivationKind::relu_squared, match.input, kNoValue, user.outputs[0], anchor, {anchor, next}};
 }
 
 std::optional<ActivationMatch> match_contrib(const Graph& graph, NodeId anchor) {
   const Node& node = graph.node(anchor);
-  ActivationMatch match{ActivationKind::gelu, node.inputs[0], kNoValue, node.outputs[0], {anchor}};
+  ActivationMatch match{ActivationKind::gelu, node.inputs[0], kNoValue,
+                        node.outputs[0],      anchor,         {anchor}};
   if (node.op_type == "Gelu") return match;
   if (node.op_type == "BiasGelu" || node.op_type == "FastGelu") {
     match.kind = node.op_type == "BiasGelu" ? ActivationKind::gelu : ActivationKind::gelu_tanh;
@@ -281,22 +283,17 @@ std::optional<ActivationMatch> match_pair(const Graph& graph, NodeId anchor) {
   if (node.is("HardSigmoid") && equal(node.attributes.get_float("alpha", 0.2F), 1.0 / 6) &&
       equal(node.attributes.get_float("beta", 0.5F), 0.5)) {
     if (const auto product = gated_by_itself(graph, node.outputs[0], node.inputs[0])) {
-      return ActivationMatch{ActivationKind::hard_swish,
-                             node.inputs[0],
-                             kNoValue,
-                             graph.node(*product).outputs[0],
-                             {anchor, *product}};
+      return ActivationMatch{ActivationKind::hard_swish,      node.inputs[0], kNoValue,
+                             graph.node(*product).outputs[0], anchor,         {anchor, *product}};
     }
   }
   const auto inner = graph.producer_id(node.inputs[0]);
   if (node.is("Tanh") && inner && graph.node(*inner).is("Softplus")) {
     const ValueId x = graph.node(*inner).inputs[0];
     if (const auto product = gated_by_itself(graph, node.outputs[0], x)) {
-      return ActivationMatch{ActivationKind::mish,
-                             x,
-                             kNoValue,
-                             graph.node(*product).outputs[0],
-                             {*inner, anchor, *product}};
+      return ActivationMatch{
+          ActivationKind::mish,      x, kNoValue, graph.node(*product).outputs[0], anchor,
+          {*inner, anchor, *product}};
     }
   }
   return std::nullopt;
@@ -352,7 +349,7 @@ std::optional<ActivationMatch> match_activation(const Graph& graph, NodeId ancho
     if (next && graph.node(*next).is("Tanh") && match_pair(graph, *next)) return std::nullopt;
   }
   if (const auto kind = plain_kind(node)) {
-    return ActivationMatch{*kind, node.inputs[0], kNoValue, node.outputs[0], {anchor}};
+    return ActivationMatch{*kind, node.inputs[0], kNoValue, node.outputs[0], anchor, {anchor}};
   }
   return std::nullopt;
 }

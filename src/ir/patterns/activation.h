@@ -28,6 +28,7 @@ struct ActivationMatch {
   ValueId input = kNoValue;
   ValueId bias = kNoValue;  // BiasGelu and FastGelu: a vector that is added to the input first
   ValueId output = kNoValue;
+  NodeId anchor{};
   std::vector<NodeId> nodes;  // what the match covers, in the order of computation
 };
 

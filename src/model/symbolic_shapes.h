@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "ir/graph.h"
+
+namespace onnxpress {
+
+// A size that is a number, or one that is not known before run time but is the same wherever the
+// same symbol stands.
+struct SymbolicDim {
+  std::int64_t size = 0;    // where `symbol` is 0
+  std::int32_t symbol = 0;  // positive: not known
+  [[nodiscard]] bool known() const { return symbol == 0; }
+  friend bool operator==(const SymbolicDim&, const SymbolicDim&) = default;
+};
+using SymbolicShape = std::vector<SymbolicDim>;
+
+// What can be said about the shapes of a graph's values without running it, also where exporters
+// compute shapes by Shape, Gather and Concat: enough to read heads and head sizes off a Reshape.
+// Linear in the size of the graph. Nothing is said where an operator is not known.
+//
+//   [batch, sequence, 48] → Reshape(Concat(batch, sequence, -1, 12)) → [batch, sequence, 4, 12]
+class SymbolicShapes {
+ public:
+  explicit SymbolicShapes(const Graph& graph);
+
+  // nullptr where not even the rank is known.
+  [[nodiscard]] const SymbolicShape* shape(ValueId value) const;
+  // The size along `axis` (negative: from the end); -1 where it is not known.
+  [[nodiscard]] std::int64_t size(ValueId value, std::int64_t axis) const;
+
+ private:
+  std::vector<std::optional<SymbolicShape>> shapes_;
+};
+
+}  // namespace onnxpress
