@@ -23,6 +23,8 @@ struct ReadOptions {
   std::int64_t max_attributes = 10'000;      // of one node
   std::int64_t max_name_bytes = 16LL << 20;  // of one name
   std::int64_t max_heap_bytes = 8LL << 30;   // predicted memory besides the mapped weights
+  // Copy tensors that are not aligned for their elements. Without it Tensor::as() must not be used.
+  bool align_tensors = true;
 };
 
 // Reads and checks a model: wire format, tensors (their bytes are exactly what shape and type

@@ -171,7 +171,8 @@ Tensor read_strings(const RawTensor& tensor, ReadContext& context) {
 Tensor on_bytes(DType type, const Dims& dims, Bytes bytes, std::shared_ptr<const void> owner,
                 const MappedFile* file, ReadContext& context) {
   const auto alignment = static_cast<std::uintptr_t>(std::clamp(bits(type) / 8, 1, 8));
-  if (bytes.empty() || reinterpret_cast<std::uintptr_t>(bytes.data()) % alignment == 0) {
+  if (bytes.empty() || !context.options.align_tensors ||
+      reinterpret_cast<std::uintptr_t>(bytes.data()) % alignment == 0) {
     return {type, dims, bytes, std::move(owner)};
   }
   context.budget.take_heap(bytes.size());

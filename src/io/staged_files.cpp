@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io/staged_files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/error_codes.h"
+#include "io/writer.h"
+
+namespace onnxpress {
+namespace io {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What a signal handler removes. Only plain memory and atomics: a handler may not allocate or lock.
+constexpr std::size_t kFilesPerSlot = 2;
+struct Slot {
+  std::atomic<bool> taken{false};
+  std::array<std::atomic<bool>, kFilesPerSlot> has_file{};
+  std::atomic<bool> has_folder{false};
+  std::array<std::array<char, PATH_MAX>, kFilesPerSlot> files{};
+  std::array<char, PATH_MAX> folder{};
+};
+std::array<Slot, 8> slots;
+
+bool put_path(std::array<char, PATH_MAX>& place, const fs::path& path) {
+  if (path.native().size() >= place.size()) return false;
+  std::memcpy(place.data(), path.c_str(), path.native().size() + 1);
+  return true;
+}
+
+int take_slot(const fs::path& folder) {
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (slots[i].taken.exchange(true)) continue;
+    slots[i].has_folder = put_path(slots[i].folder, folder);
+    return static_cast<int>(i);
+  }
+  return -1;
+}
+
+void release_slot(int index) {
+  if (index < 0) return;
+  Slot& slot = slots[static_cast<std::size_t>(index)];
+  slot.has_folder = false;
+  for (auto& has : slot.has_file) has = false;
+  slot.taken = false;
+}
+
+[[noreturn]] void fail(const fs::path& path, int error) {
+  throw Error(codes::cannot_write, fmt::format("{}: {}", path.string(), std::strerror(error)));
+}
+
+// Folders of the same destination that nobody holds and that are older than an hour.
+void remove_stale(const fs::path& destination) {
+  const std::string prefix = destination.filename().string() + ".tmp-";
+  const auto hour_ago = fs::file_time_type::clock::now() - std::chrono::hours(1);
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(destination.parent_path(), ignored)) {
+    const bool ours = entry.path().filename().string().starts_with(prefix) &&
+                      entry.is_directory(ignored) && !entry.is_symlink(ignored);
+    if (!ours || entry.last_write_time(ignored) > hour_ago) continue;
+    const int lock = ::open(entry.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (lock < 0) continue;
+    if (::flock(lock, LOCK_EX | LOCK_NB) == 0) fs::remove_all(entry.path(), ignored);
+    ::close(lock);
+  }
+}
+
+int write_all(int descriptor, Bytes bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return written < 0 ? errno : ENOSPC;
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return 0;
+}
+
+// Returns an errno, 0 for success.
+int write_pieces(int descriptor, const Rope& contents) {
+  // Says at once if the disk is too small; file systems that can't do it are none the worse.
+  if (::fallocate(descriptor, 0, 0, contents.size()) != 0 && (errno == ENOSPC || errno == EFBIG))
+    return errno;
+  for (const Rope::Piece& piece : contents.pieces()) {
+    if (const int error = write_all(descriptor, piece.bytes())) return error;
+  }
+  return ::fsync(descriptor) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+StagingFolder::StagingFolder(const fs::path& destination) {
+  remove_stale(destination);
+  std::string name = destination.string() + ".tmp-XXXXXX";
+  if (::mkdtemp(name.data()) == nullptr) fail(destination.parent_path(), errno);
+  folder_ = name;
+  slot_ = take_slot(folder_);
+  lock_ = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock_ >= 0) ::flock(lock_, LOCK_EX | LOCK_NB);
+}
+
+StagingFolder::~StagingFolder() {
+  for (const fs::path& file : files_) ::unlink(file.c_str());
+  ::rmdir(folder_.c_str());
+  if (lock_ >= 0) ::close(lock_);
+  release_slot(slot_);
+}
+
+fs::path StagingFolder::write(const std::string& name, const Rope& contents) {
+  fs::path path = folder_ / name;
+  if (slot_ >= 0 && files_.size() < kFilesPerSlot) {
+    Slot& slot = slots[static_cast<std::size_t>(slot_)];
+    slot.has_file[files_.size()] = put_path(slot.files[files_.size()], path);
+  }
+  files_.push_back(path);
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor < 0) fail(path, errno);
+  int error = write_pieces(descriptor, contents);
+  if (::close(descriptor) != 0 && error == 0) error = errno;
+  if (error != 0) fail(path, error);
+  return path;
+}
+
+}  // namespace io
+
+void remove_staged_files() noexcept {
+  for (io::Slot& slot : io::slots) {
+    for (std::size_t i = 0; i < io::kFilesPerSlot; ++i) {
+      if (slot.has_file[i]) ::unlink(slot.files[i].data());
+    }
+    if (slot.has_folder) ::rmdir(slot.folder.data());
+  }
+}
+
+}  // namespace onnxpress

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io/writer.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "base/error_codes.h"
+#include "base/sha256.h"
+#include "io/destination.h"
+#include "io/model_layout.h"
+#include "io/reader.h"
+#include "io/same_model.h"
+#include "io/staged_files.h"
+
+namespace onnxpress {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Our own output, whatever its size; it is only compared, so its tensors need no alignment.
+ReadOptions read_back_options() {
+  ReadOptions options;
+  constexpr auto kUnlimited = std::numeric_limits<std::int64_t>::max();
+  options.max_nodes = options.max_initializers = options.max_attributes = kUnlimited;
+  options.max_name_bytes = options.max_heap_bytes = kUnlimited;
+  options.align_tensors = false;
+  return options;
+}
+
+// The data file's name tells its contents, so one that is there already will do, if it is what it
+// says.
+bool same_contents(const fs::path& a, const fs::path& b) {
+  std::error_code error;
+  return fs::file_size(a, error) == fs::file_size(b, error) && !error &&
+         sha256_of_file(a) == sha256_of_file(b);
+}
+
+}  // namespace
+
+struct StagedModel::State {
+  explicit State(const fs::path& target) : destination(target), folder(target) {}
+  fs::path destination;
+  io::StagingFolder folder;
+  fs::path model;  // in the folder
+  fs::path data;   // in the folder, or empty
+  std::int64_t bytes = 0;
+  bool force = false;
+};
+
+StagedModel::StagedModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
+StagedModel::StagedModel(StagedModel&&) noexcept = default;
+StagedModel& StagedModel::operator=(StagedModel&&) noexcept = default;
+StagedModel::~StagedModel() = default;
+
+const fs::path& StagedModel::path() const {
+  return state_->model;
+}
+std::int64_t StagedModel::bytes() const {
+  return state_->bytes;
+}
+fs::path StagedModel::data_path() const {
+  return state_->data.empty() ? fs::path()
+                              : state_->destination.parent_path() / state_->data.filename();
+}
+
+void StagedModel::publish() && {
+  const std::unique_ptr<State> state = std::move(state_);
+  const fs::path data =
+      state->data.empty() ? fs::path() : state->destination.parent_path() / state->data.filename();
+  const bool move_data = !data.empty() && !(fs::exists(data) && same_contents(state->data, data));
+  if (move_data) {
+    io::move_into_place(state->data, data, state->force);
+    io::sync_folder_of(data);
+  }
+  try {
+    io::move_into_place(state->model, state->destination, state->force);
+  } catch (const Error&) {
+    std::error_code ignored;
+    if (move_data) fs::remove(data, ignored);
+    throw;
+  }
+  io::sync_folder_of(state->destination);
+}
+
+StagedModel stage_model(const Model& model, const fs::path& destination,
+                        const WriteOptions& options) {
+  check_destination(destination, options);
+  const fs::path target = io::final_destination(destination);
+  const io::ModelLayout layout = io::lay_out(model, options, target, io::DataName::from_contents);
+  io::require_free_space(target, layout.size());
+  auto state = std::make_unique<StagedModel::State>(target);
+  state->force = options.force;
+  state->bytes = layout.size();
+  if (layout.data) state->data = state->folder.write(layout.data->name(), layout.data->bytes());
+  state->model = state->folder.write(target.filename().string(), layout.model);
+  io::require_same(model, read_model(state->model, read_back_options()));
+  return StagedModel(std::move(state));
+}
+
+std::int64_t serialized_size(const Model& model, const WriteOptions& options,
+                             const fs::path& destination) {
+  return io::lay_out(model, options, destination, io::DataName::placeholder).size();
+}
+
+}  // namespace onnxpress
