@@ -72,4 +72,8 @@ std::string Labels::of_node(const Node& node) {
   return of_product(node, kNoValue, kNoValue);
 }
 
+std::string Labels::of_body_node(const Node& node) {
+  return unique(first_of(path_of(node.name), scope_of(node), node.name));
+}
+
 }  // namespace onnxpress
