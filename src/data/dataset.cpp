@@ -95,6 +95,17 @@ std::size_t Dataset::length(std::size_t sample) const {
   return width - static_cast<std::size_t>(std::ranges::count(row, 0));
 }
 
+std::string Dataset::location(std::size_t sample) const {
+  if (is_text() && lines_.empty()) return fmt::format("{}, sample {}", source_, sample);
+  const std::size_t line = lines_.empty() ? sample : lines_[sample];
+  return is_text() ? fmt::format("{}:{}", source_, line) : fmt::format("{}[{}]", source_, line);
+}
+
+Dataset Dataset::with_lines(std::vector<std::size_t> lines) && {
+  lines_ = std::move(lines);
+  return std::move(*this);
+}
+
 std::int64_t Dataset::max_token_id() const {
   return id_range(*this).second;
 }

@@ -76,6 +76,10 @@ class Dataset {
   [[nodiscard]] std::int32_t pad_id() const { return pad_id_; }
   // The file the samples come from, for messages.
   [[nodiscard]] const std::string& source() const { return source_; }
+  // Where a sample stands, for messages: "dev.tsv:17", or "test.npz[16]" for the row of an array.
+  [[nodiscard]] std::string location(std::size_t sample) const;
+  // The data with each sample's line in its file, or row of its array.
+  [[nodiscard]] Dataset with_lines(std::vector<std::size_t> lines) &&;
 
  private:
   std::size_t size_ = 0;
@@ -84,6 +88,7 @@ class Dataset {
   std::vector<double> labels_;
   std::int32_t pad_id_ = 0;
   std::string source_;
+  std::vector<std::size_t> lines_;
 };
 
 // Reads the samples of `spec` for a model with these inputs (their fixed sequence length limits

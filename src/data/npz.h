@@ -10,7 +10,7 @@
 namespace onnxpress {
 
 // The arrays of an .npz archive (stored or deflated), in its order, named without ".npy". Throws
-// Error (bad_data) naming the entry.
+// Error (bad_data, empty_data) naming the entry.
 [[nodiscard]] std::vector<NamedTensor> read_npz(const std::filesystem::path& path);
 
 // Writes an uncompressed .npz that numpy reads. The same tensors give the same bytes. Replaces an
