@@ -8,6 +8,7 @@
 
 #include "base/error_codes.h"
 #include "io/tensor_reader.h"
+#include "io/verbatim_checks.h"
 
 namespace onnxpress::io {
 namespace {
@@ -171,6 +172,7 @@ Attribute read_attribute(Bytes message, ReadContext& context,
                          const std::function<Graph(Bytes)>& read_body) {
   Outline found = outline(message);
   if (found.reference) {
+    check_verbatim_attribute(message, context);
     context.budget.take_heap(message.size());
     return {found.name, verbatim(message), {}};
   }
@@ -210,6 +212,8 @@ Attribute read_attribute(Bytes message, ReadContext& context,
       attribute.value = reader.bodies(read_body);
       break;
     default:
+      check_verbatim_attribute(message, context);
+      context.budget.take_heap(message.size());
       return {found.name, verbatim(message), {}};
   }
   return attribute;

@@ -3,12 +3,16 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <linux/openat2.h>
+#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -51,6 +55,17 @@ void check_location(const std::string& location) {
   const bool drive = location.size() > 1 && location[1] == ':';
   if (path.is_absolute() || drive || std::ranges::find(path, "..") != path.end())
     bad_entry(fmt::format("external data at \"{}\" lie outside the model's folder", location));
+}
+
+std::string sha1(Bytes bytes) {
+  std::array<unsigned char, 20> digest{};
+  ::EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, ::EVP_sha1(), nullptr);
+  return fmt::format("{:02x}", fmt::join(digest, ""));
+}
+
+bool same_digits(std::string_view a, std::string_view b) {
+  return std::ranges::equal(
+      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 int open_beneath(int folder, const std::string& location) {
@@ -173,6 +188,14 @@ ExternalFiles::Part ExternalFiles::read(const ExternalRange& range) {
     fail(range.location,
          fmt::format("has {} bytes, but {} from offset {} are needed", size, length, range.offset),
          "was the download complete?");
+  }
+  if (!range.checksum.empty()) {
+    if (opened.sha1.empty()) opened.sha1 = sha1(opened.file->bytes());
+    if (!same_digits(opened.sha1, range.checksum)) {
+      fail(range.location,
+           fmt::format("has SHA-1 {}, but the model expects {}", opened.sha1, range.checksum),
+           "was the download complete?");
+    }
   }
   if (length > 0) opened.ranges.emplace_back(range.offset, *end);
   return {opened.file->bytes().subspan(static_cast<std::size_t>(range.offset),

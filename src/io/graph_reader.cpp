@@ -9,7 +9,8 @@
 
 #include "base/error_codes.h"
 #include "io/attribute_reader.h"
-#include "io/order_diagnosis.h"
+#include "io/node_order.h"
+#include "io/sparse_reader.h"
 #include "io/tensor_reader.h"
 #include "io/value_info.h"
 
@@ -45,15 +46,12 @@ class Scope {
 
   Graph read() {
     sort_fields();
+    if (context_.options.fix_order) nodes_ = sorted_nodes(nodes_);
     // Before IR version 4 every initializer had to be listed as an input as well, without meaning
     // that callers may set it.
-    if (initializers_are_inputs()) {
-      for (const Bytes initializer : initializers_) read_initializer(initializer);
-    }
+    if (initializers_are_inputs()) read_initializers();
     for (const Bytes input : inputs_) read_input(input);
-    if (!initializers_are_inputs()) {
-      for (const Bytes initializer : initializers_) read_initializer(initializer);
-    }
+    if (!initializers_are_inputs()) read_initializers();
     for (at_ = 0; at_ < nodes_.size(); ++at_) read_node(nodes_[at_]);
     for (const Bytes output : outputs_) read_output(output);
     for (const auto& info : infos_) {
@@ -75,7 +73,13 @@ class Scope {
   [[nodiscard]] bool initializers_are_inputs() const { return rules_.ir_version < 4; }
   void sort_fields();
   void read_input(Bytes message);
-  void read_initializer(Bytes message);
+  void read_initializers() {
+    for (const Bytes message : initializers_)
+      add_initializer(read_tensor(message, "an initializer", context_));
+    for (const Bytes message : sparse_initializers_)
+      add_initializer(read_sparse_tensor(message, "a sparse initializer", context_));
+  }
+  void add_initializer(NamedTensor tensor);
   void read_node(Bytes message);
   void read_attribute_of(const Field& field, Node& node);
   void read_output(Bytes message);
@@ -92,7 +96,7 @@ class Scope {
   Scope* parent_;
   int depth_ = 0;
   Graph graph_;
-  std::vector<Bytes> nodes_, initializers_, inputs_, outputs_;
+  std::vector<Bytes> nodes_, initializers_, sparse_initializers_, inputs_, outputs_;
   std::size_t at_ = 0;  // the node that is being read
   std::vector<Info> infos_;
   std::unordered_map<std::string, std::size_t> info_by_name_;
@@ -138,8 +142,9 @@ void Scope::sort_fields() {
         break;
       }
       case kSparseInitializer:
-        throw Error(codes::unsupported_model, "the model has sparse initializers",
-                    "export the model with dense weights");
+        context_.budget.take_initializer();
+        sparse_initializers_.push_back(field.as_bytes());
+        break;
       default:
         graph_.extra.append(text(field.whole));
     }
@@ -181,8 +186,7 @@ void Scope::read_input(Bytes message) {
   graph_.mutable_value(id).value_info = std::move(info.rest);
 }
 
-void Scope::read_initializer(Bytes message) {
-  NamedTensor tensor = read_tensor(message, "an initializer", context_);
+void Scope::add_initializer(NamedTensor tensor) {
   if (tensor.name.empty()) malformed("an initializer has no name");
   auto id = graph_.find_value(tensor.name);
   if (!id) {

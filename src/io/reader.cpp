@@ -9,6 +9,7 @@
 #include "base/error_codes.h"
 #include "io/graph_reader.h"
 #include "io/sniff.h"
+#include "io/verbatim_checks.h"
 
 namespace onnxpress {
 namespace io {
@@ -53,6 +54,14 @@ void refuse_other_message(const Field& field) {
   };
   if (field.number == 1 && field.type == WireType::length) refuse("a bare GraphProto or NodeProto");
   if (field.number == 2 && field.type == WireType::varint) refuse("a TensorProto");
+}
+
+// TrainingInfoProto: two graphs, which are kept verbatim.
+void check_training(Bytes message, ReadContext& context) {
+  FieldReader reader(message, "TrainingInfoProto");
+  for (Field field; reader.next(field);) {
+    if (field.number <= 2) check_verbatim_graph(field.as_bytes(), context);
+  }
 }
 
 std::string normalized(const std::string& domain) {
@@ -117,6 +126,9 @@ Model read_message(Bytes message, ReadContext& context) {
         context.budget.take_heap(sizeof(std::string) + field.as_bytes().size());
         model.functions.emplace_back(field.as_text());
         break;
+      case 20:
+        check_training(field.as_bytes(), context);
+        [[fallthrough]];
       default:
         model.extra.append(text(field.whole));
     }
@@ -125,6 +137,7 @@ Model read_message(Bytes message, ReadContext& context) {
   if (model.opsets.empty()) throw Error(codes::no_graph, "the model imports no operator set");
   if (model.ir_version < 1)
     throw Error(codes::no_graph, fmt::format("the model has IR version {}", model.ir_version));
+  check_functions(model.functions, context);
   model.graph = read_graph(*graph, rules_of(model), context);
   return model;
 }

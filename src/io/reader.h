@@ -18,6 +18,7 @@ struct ReadOptions {
   // only the layout of the Hugging Face cache (model and data both linked into one folder) is
   // accepted.
   bool allow_links = false;
+  bool fix_order = false;  // accept nodes in any order and sort them
   std::int64_t max_nodes = 5'000'000;
   std::int64_t max_initializers = 5'000'000;
   std::int64_t max_attributes = 10'000;      // of one node

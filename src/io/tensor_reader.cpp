@@ -204,7 +204,8 @@ Tensor read_elements(const RawTensor& raw, ReadContext& context) {
     if (raw.raw || !raw.typed.empty()) malformed("elements both in the model and in external data");
     if (context.external == nullptr) {
       throw Error(codes::external_data,
-                  "external data, but the model was not read from a file of its own");
+                  "external data can't be used here: neither in models that were not read from a "
+                  "file of their own nor in parts that are kept verbatim");
     }
     const ExternalFiles::Part part = context.external->read(parse_external_range(raw.external));
     return on_bytes(type, raw.dims, part.bytes, part.file, part.file.get(), context);

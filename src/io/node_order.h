@@ -9,6 +9,10 @@
 
 namespace onnxpress::io {
 
+// The NodeProtos in an order in which each stands behind the producers of what it reads, near to
+// the given one. Throws Error (graph_malformed) on a cycle, naming its nodes.
+[[nodiscard]] std::vector<Bytes> sorted_nodes(const std::vector<Bytes>& nodes);
+
 // Says why `name` was not there when the node at `at` was reached: if a node from there on produces
 // it, throws Error (graph_malformed) that names the cycle or the pair of nodes in the wrong order.
 // `nodes`: the NodeProtos of a graph; `reader`: who wanted the value.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "io/order_diagnosis.h"
+#include "io/node_order.h"
 
 #include <fmt/format.h>
 
@@ -46,7 +46,37 @@ void sketch_node(Bytes message, int depth, Sketch& sketch) {
   }
 }
 
+// The order of a graph that has just these nodes.
+std::vector<std::size_t> sorted(const std::vector<Sketch>& sketches) {
+  Graph graph;
+  const auto value = [&](const std::string& name) {
+    if (name.empty()) return kNoValue;
+    const auto id = graph.find_value(name);
+    return id ? *id : graph.add_value(name);
+  };
+  for (const Sketch& sketch : sketches) {
+    Node node;
+    node.name = sketch.name;
+    node.op_type = sketch.op_type;
+    for (const std::string& input : sketch.reads) node.inputs.push_back(value(input));
+    for (const std::string& output : sketch.writes) node.outputs.push_back(value(output));
+    graph.add_node(std::move(node));
+  }
+  graph.sort();
+  std::vector<std::size_t> order;
+  for (const NodeId id : graph.nodes()) order.push_back(static_cast<std::size_t>(id));
+  return order;
+}
+
 }  // namespace
+
+std::vector<Bytes> sorted_nodes(const std::vector<Bytes>& nodes) {
+  std::vector<Sketch> sketches;
+  for (const Bytes node : nodes) sketch_node(node, 0, sketches.emplace_back());
+  std::vector<Bytes> result;
+  for (const std::size_t i : sorted(sketches)) result.push_back(nodes[i]);
+  return result;
+}
 
 void explain_order(const std::vector<Bytes>& nodes, std::size_t at, std::string_view name,
                    const std::string& reader) {
@@ -59,26 +89,11 @@ void explain_order(const std::vector<Bytes>& nodes, std::size_t at, std::string_
     }
   }
   if (producer == nullptr) return;
-  // A graph that has just these nodes names the cycle if there is one.
-  Graph graph;
-  const auto value = [&](const std::string& value_name) {
-    if (value_name.empty()) return kNoValue;
-    const auto id = graph.find_value(value_name);
-    return id ? *id : graph.add_value(value_name);
-  };
-  for (const Sketch& sketch : sketches) {
-    Node node;
-    node.name = sketch.name;
-    node.op_type = sketch.op_type;
-    for (const std::string& input : sketch.reads) node.inputs.push_back(value(input));
-    for (const std::string& output : sketch.writes) node.outputs.push_back(value(output));
-    graph.add_node(std::move(node));
-  }
-  graph.sort();
+  (void)sorted(sketches);  // names the cycle if there is one
   throw Error(codes::graph_malformed,
               fmt::format("{} reads \"{}\", which node \"{}\" ({}) produces only after it", reader,
                           name, producer->name, producer->op_type),
-              "the nodes have to be sorted topologically: export the model again");
+              "the nodes have to be sorted topologically: add --fix-order");
 }
 
 }  // namespace onnxpress::io
