@@ -20,8 +20,7 @@ std::int64_t attention_scratch(std::int64_t keys, std::int64_t depth, std::int64
 }
 
 template <int rows>
-void attend(const Attention& p, std::int64_t query, const float* k, const float* v,
-            float* scores) {
+void attend(const Attention& p, std::int64_t query, const float* k, const float* v, float* scores) {
   const std::int64_t stride = padded_keys(p.keys);
   const float* q = p.q + query * p.q_stride;
   for (std::int64_t key = 0; key < p.keys; key += kFloatPanel) {

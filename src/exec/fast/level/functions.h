@@ -25,15 +25,17 @@ inline Floats exp(Floats x) {
   // In two steps: 2^128 is no float, but 2^127 · 2 · p may be one.
   const Ints whole = __builtin_convertvector(n, Ints);
   const Ints half = whole >> 1;
-  const Floats scaled =
-      p * from_bits((half + 127) << 23) * from_bits((whole - half + 127) << 23);
+  const Floats scaled = p * from_bits((half + 127) << 23) * from_bits((whole - half + 127) << 23);
   return select(x < -87.3F, Floats{}, scaled);
 }
 
 // erf(z) = z · p(z² / 7.605 - 1), a Chebyshev fit on |z| ≤ 3.9, beyond which erf rounds to ±1.
 // Absolute error below 3e-7.
 inline Floats erf(Floats z) {
-  constexpr float kFit[] = {0.362583965F, -0.181011096F, 0.134690791F, -0.109531701F, 0.0906751528F, -0.0738115236F, 0.0578708984F, -0.0427361354F, 0.029246429F, -0.0196655616F, 0.0134005453F, -0.00694883522F, 0.00204881234F, -0.00158549659F, 0.00187805342F, -0.000694070361F};
+  constexpr float kFit[] = {0.362583965F,   -0.181011096F,   0.134690791F,   -0.109531701F,
+                            0.0906751528F,  -0.0738115236F,  0.0578708984F,  -0.0427361354F,
+                            0.029246429F,   -0.0196655616F,  0.0134005453F,  -0.00694883522F,
+                            0.00204881234F, -0.00158549659F, 0.00187805342F, -0.000694070361F};
   const Floats limited = max(splat(-3.9F), min(splat(3.9F), z));
   const Floats u = fma(limited * limited, splat(2.0F / (3.9F * 3.9F)), splat(-1.0F));
   constexpr int kDegree = sizeof kFit / sizeof kFit[0] - 1;
@@ -43,7 +45,9 @@ inline Floats erf(Floats z) {
   return max(splat(-1.0F), min(splat(1.0F), limited * p));
 }
 
-inline Floats sigmoid(Floats x) { return 1.0F / (1.0F + exp(-x)); }
+inline Floats sigmoid(Floats x) {
+  return 1.0F / (1.0F + exp(-x));
+}
 
 inline Floats tanh(Floats x) {
   const Floats square = x * x;

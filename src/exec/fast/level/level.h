@@ -44,8 +44,8 @@ struct IntegerProduct {
   const float* bias = nullptr;
   const float* residual = nullptr;
   std::int64_t residual_stride = 0;
-  float* c = nullptr;               // or null, then
-  std::int32_t* integers = nullptr; // gets a × b - zero_point · column_sums
+  float* c = nullptr;                // or null, then
+  std::int32_t* integers = nullptr;  // gets a × b - zero_point · column_sums
   std::int64_t c_stride = 0;
   std::int64_t rows = 0, k = 0, n = 0;
   Activation activation = Activation::none;

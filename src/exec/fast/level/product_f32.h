@@ -22,8 +22,8 @@ std::int64_t packed_floats(std::int64_t k, std::int64_t n) {
   return (n + kFloatPanel - 1) / kFloatPanel * kFloatPanel * k;
 }
 
-void pack_float(const float* b, std::int64_t row_stride, std::int64_t column_stride,
-                std::int64_t k, std::int64_t n, float* packed) {
+void pack_float(const float* b, std::int64_t row_stride, std::int64_t column_stride, std::int64_t k,
+                std::int64_t n, float* packed) {
   for (std::int64_t first = 0; first < n; first += kFloatPanel) {
     const std::int64_t columns = n - first < kFloatPanel ? n - first : kFloatPanel;
     for (std::int64_t i = 0; i < k; ++i) {
@@ -38,8 +38,8 @@ void pack_float(const float* b, std::int64_t row_stride, std::int64_t column_str
 
 // acc += a[rows × k] × b[k × panel], where rows of b are b_stride apart.
 template <int rows>
-inline void accumulate(const float* a, std::int64_t a_stride, const float* b,
-                       std::int64_t b_stride, std::int64_t k, Floats (&acc)[rows][kPanelVectors]) {
+inline void accumulate(const float* a, std::int64_t a_stride, const float* b, std::int64_t b_stride,
+                       std::int64_t k, Floats (&acc)[rows][kPanelVectors]) {
   for (std::int64_t i = 0; i < k; ++i, b += b_stride) {
     const Floats b0 = load(b);
     const Floats b1 = load(b + kLanes);
@@ -92,10 +92,10 @@ void float_tile(const FloatProduct& p, std::int64_t row, const float* b, std::in
   accumulate<rows>(p.a + row * p.a_stride, p.a_stride, b, kFloatPanel, p.k, acc);
   const std::int64_t columns = p.n - column < kFloatPanel ? p.n - column : kFloatPanel;
   for (int r = 0; r < rows; ++r) {
-    finish_row(acc[r][0], acc[r][1], columns, p.bias == nullptr ? nullptr : p.bias + column,
-               p.residual == nullptr ? nullptr
-                                     : p.residual + (row + r) * p.residual_stride + column,
-               p.activation, p.c + (row + r) * p.c_stride + column);
+    finish_row(
+        acc[r][0], acc[r][1], columns, p.bias == nullptr ? nullptr : p.bias + column,
+        p.residual == nullptr ? nullptr : p.residual + (row + r) * p.residual_stride + column,
+        p.activation, p.c + (row + r) * p.c_stride + column);
   }
 }
 

@@ -127,8 +127,7 @@ inline const Arranged* arranged_row(const IntegerProduct& p, std::int64_t row) {
 }
 
 template <int rows>
-void integer_tile(const IntegerProduct& p, std::int64_t row, const Packed* b,
-                  std::int64_t column) {
+void integer_tile(const IntegerProduct& p, std::int64_t row, const Packed* b, std::int64_t column) {
   Ints acc[rows][kPanelVectors] = {};
   const Arranged* a = arranged_row(p, row);
   const std::int64_t stride = p.row_bytes / static_cast<std::int64_t>(sizeof(Arranged));
@@ -150,8 +149,8 @@ void integer_tile(const IntegerProduct& p, std::int64_t row, const Packed* b,
 }
 
 template <int rows>
-void integer_tile_of(std::int64_t count, const IntegerProduct& p, std::int64_t row,
-                     const Packed* b, std::int64_t column) {
+void integer_tile_of(std::int64_t count, const IntegerProduct& p, std::int64_t row, const Packed* b,
+                     std::int64_t column) {
   if (count == rows) return integer_tile<rows>(p, row, b, column);
   if constexpr (rows > 1) integer_tile_of<rows - 1>(count, p, row, b, column);
 }

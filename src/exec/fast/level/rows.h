@@ -62,15 +62,13 @@ void normalise(const NormRows& p) {
     float mean = 0;
     if constexpr (centred) {
       Floats total = {};
-      by_vectors(p.width, [&](std::int64_t i, std::int64_t count) {
-        total += load_part(x + i, count);
-      });
+      by_vectors(p.width,
+                 [&](std::int64_t i, std::int64_t count) { total += load_part(x + i, count); });
       mean = sum(total) / width;
     }
     Floats squares = {};
     by_vectors(p.width, [&](std::int64_t i, std::int64_t count) {
-      const Floats v =
-          (count == kLanes ? load(x + i) : load(x + i, count, mean)) - mean;
+      const Floats v = (count == kLanes ? load(x + i) : load(x + i, count, mean)) - mean;
       squares = fma(v, v, squares);
     });
     const float deviation = root(splat(sum(squares) / width + p.epsilon))[0];
@@ -78,8 +76,12 @@ void normalise(const NormRows& p) {
   }
 }
 
-void layer_norm(const NormRows& p) { normalise<true>(p); }
-void rms_norm(const NormRows& p) { normalise<false>(p); }
+void layer_norm(const NormRows& p) {
+  normalise<true>(p);
+}
+void rms_norm(const NormRows& p) {
+  normalise<false>(p);
+}
 
 constexpr float kLowest = -3.40282347e+38F;
 
@@ -93,8 +95,7 @@ inline float exponentials(float* x, std::int64_t count) {
   const float highest = largest(top);
   Floats total = {};
   by_vectors(count, [&](std::int64_t i, std::int64_t n) {
-    const Floats e =
-        exp((n == kLanes ? load(x + i) : load(x + i, n, -__builtin_inff())) - highest);
+    const Floats e = exp((n == kLanes ? load(x + i) : load(x + i, n, -__builtin_inff())) - highest);
     total += e;
     store_part(x + i, e, n);
   });

@@ -35,13 +35,17 @@ inline Floats load(const float* p) {
   __builtin_memcpy(&v, p, sizeof v);
   return v;
 }
-inline void store(float* p, Floats v) { __builtin_memcpy(p, &v, sizeof v); }
+inline void store(float* p, Floats v) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
 inline Ints load(const std::int32_t* p) {
   Ints v;
   __builtin_memcpy(&v, p, sizeof v);
   return v;
 }
-inline void store(std::int32_t* p, Ints v) { __builtin_memcpy(p, &v, sizeof v); }
+inline void store(std::int32_t* p, Ints v) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
 
 // The first `count` lanes; the others are `rest`.
 inline Floats load(const float* p, std::int64_t count, float rest) {
@@ -56,11 +60,21 @@ inline void store(float* p, Floats v, std::int64_t count) {
 }
 
 // x - 0 is x for every x, so compilers drop the subtraction.
-inline Floats splat(float x) { return x - Floats{}; }
-inline Ints splat(std::int32_t x) { return x - Ints{}; }
-inline Floats to_floats(Ints v) { return __builtin_convertvector(v, Floats); }
-inline Ints bits_of(Floats v) { return (Ints)v; }
-inline Floats from_bits(Ints v) { return (Floats)v; }
+inline Floats splat(float x) {
+  return x - Floats{};
+}
+inline Ints splat(std::int32_t x) {
+  return x - Ints{};
+}
+inline Floats to_floats(Ints v) {
+  return __builtin_convertvector(v, Floats);
+}
+inline Ints bits_of(Floats v) {
+  return (Ints)v;
+}
+inline Floats from_bits(Ints v) {
+  return (Floats)v;
+}
 // Lane by lane; `mask` is all ones where `yes` is wanted.
 inline Floats select(Ints mask, Floats yes, Floats no) {
   return from_bits((mask & bits_of(yes)) | (~mask & bits_of(no)));
