@@ -49,7 +49,7 @@ std::optional<Table> table_behind(const Graph& graph, ValueId value) {
 bool are_input_data(const Graph& graph, ValueId ids) {
   for (int step = 0; step < kMaxSteps && ids != kNoValue; ++step) {
     const Value& value = graph.value(ids);
-    if (value.is_input) return !is_float(value.dtype);
+    if (value.is_input) return true;
     if (!value.producer) return false;
     const Node& node = graph.node(*value.producer);
     if (node.is("Clip") || node.is("Max") || node.is("Min")) {  // ids kept within the table

@@ -34,6 +34,11 @@ std::string scope_of(const Node& node) {
   return {};
 }
 
+std::string without_slash(std::string_view name) {
+  if (name.starts_with('/')) name.remove_prefix(1);
+  return std::string(name);
+}
+
 template <class... Strings>
 std::string first_of(Strings... candidates) {
   for (std::string* candidate : {&candidates...}) {
@@ -72,8 +77,8 @@ std::string Labels::of_node(const Node& node) {
   return of_product(node, kNoValue, kNoValue);
 }
 
-std::string Labels::of_body_node(const Node& node) {
-  return unique(first_of(path_of(node.name), scope_of(node), node.name));
+std::string Labels::of_one_node(const Node& node) {
+  return unique(first_of(without_slash(node.name), scope_of(node)));
 }
 
 }  // namespace onnxpress

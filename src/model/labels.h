@@ -20,8 +20,8 @@ class Labels {
   // The label of a table: its name without ".weight", or its node's label.
   std::string of_table(const Node& gather, ValueId table);
   std::string of_node(const Node& node);
-  // Of a node in a body, whose values are not those of this graph.
-  std::string of_body_node(const Node& node);
+  // The whole name of a node, for those that share their path with others.
+  std::string of_one_node(const Node& node);
 
  private:
   std::string unique(std::string label);

@@ -85,7 +85,7 @@ class Finder {
   void add_row(NodeId id, Refusal refusal) {
     const Node& node = graph_.node(id);
     found_.products.push_back(
-        {id, node.op_type, labels_.of_node(node), std::nullopt, {std::move(refusal)}});
+        {id, node.op_type, labels_.of_one_node(node), std::nullopt, {std::move(refusal)}});
   }
 
   void add_product(NodeId id) {
@@ -322,7 +322,7 @@ class Finder {
         found_.products.push_back(
             {std::nullopt,
              node.op_type,
-             labels_.of_body_node(node),
+             labels_.of_one_node(node),
              std::nullopt,
              {{RefusalKind::in_body, fmt::format("it is inside a body of {}", entry.owner)}}});
       }

@@ -17,6 +17,7 @@ namespace onnxpress {
 namespace {
 
 constexpr int kMaxSteps = 32;
+constexpr std::int64_t kFewestWords = 16;  // of a vocabulary
 
 void set_role(std::vector<LinearUnit>& units, std::optional<UnitIndex> unit, UnitRole role) {
   if (unit && units[*unit].role == UnitRole::other) units[*unit].role = role;
@@ -116,7 +117,8 @@ TransformerView TransformerView::of(const Graph& graph) {
 }
 
 // Of the tables that are indexed by data: the one whose contents the head has, else the one with as
-// many rows as a head has outputs, else the one with most rows.
+// many rows as a head has outputs (but a classifier of two classes says nothing of token types),
+// else the one with most rows.
 void TransformerView::choose_word_embedding(const Graph& graph) {
   Embedding* word = nullptr;
   int best_rank = 0;
@@ -127,6 +129,7 @@ void TransformerView::choose_word_embedding(const Graph& graph) {
     for (UnitIndex i = 0; i < units_.size(); ++i) {
       const LinearUnit& unit = units_[i];
       if (unit.role != UnitRole::head || unit.out != table.rows) continue;
+      if (table.rows < kFewestWords) continue;
       rank = std::max(rank, 2);
       if (unit.in != table.width) continue;
       const bool tied = equals_table(graph, unit, table);

@@ -53,7 +53,7 @@ struct FeedForward {
 };
 
 enum class EmbeddingKind {
-  word,      // indexed by the data of an integer graph input; of several, the one with most rows
+  word,      // indexed by the data of a graph input; of several, see word_embedding()
   input,     // the others of that kind: token types
   position,  // indexed by something computed
 };
@@ -100,7 +100,9 @@ class TransformerView {
   [[nodiscard]] std::span<const ProductRow> products() const { return products_; }
 
   [[nodiscard]] std::optional<UnitIndex> unit_of(NodeId product) const;
-  [[nodiscard]] const Embedding* word_embedding() const;  // nullptr where there is none
+  // Of the tables that are indexed by data: the one whose contents the head has, else the one with
+  // as many rows as a head has outputs, else the one with most rows. nullptr where there is none.
+  [[nodiscard]] const Embedding* word_embedding() const;
   // The unit that computes the output from a state as wide as the word embedding, if one is as
   // large as it (transposed or not).
   [[nodiscard]] std::optional<UnitIndex> output_head() const { return output_head_; }

@@ -28,8 +28,13 @@ std::ostream& operator<<(std::ostream& os, const Numbers& n) {
 }
 
 Numbers numbers_of(const TransformerView& view) {
-  Numbers n{view.units().size(), view.attentions().size(), view.feed_forwards().size(),
-            view.norms().size(), 0, 0, view.head_tied_to_embedding()};
+  Numbers n{view.units().size(),
+            view.attentions().size(),
+            view.feed_forwards().size(),
+            view.norms().size(),
+            0,
+            0,
+            view.head_tied_to_embedding()};
   for (const Attention& block : view.attentions()) {
     if (&block == &view.attentions().front()) {
       n.heads = block.heads;
@@ -51,8 +56,12 @@ TEST(Zoo, HoldsWhatZooJsonSays) {
     SCOPED_TRACE(name);
     const Model model = read_model(folder / (name + ".onnx"));
     const auto view = TransformerView::of(model);
-    const Numbers wanted{want["linear_units"], want["attention_blocks"], want["feed_forward"],
-                         want["norms"],        want["heads"],            want["kv_heads"],
+    const Numbers wanted{want["linear_units"],
+                         want["attention_blocks"],
+                         want["feed_forward"],
+                         want["norms"],
+                         want["heads"],
+                         want["kv_heads"],
                          want["head_tied_to_embedding"]};
     EXPECT_EQ(numbers_of(view), wanted);
     for (const Attention& block : view.attentions()) EXPECT_EQ(block.head_dim, 12);
