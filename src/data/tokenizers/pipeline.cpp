@@ -40,6 +40,7 @@ std::vector<std::int32_t> PipelineTokenizer::tokenize(std::string_view text) con
       ids.push_back(part.id);
       continue;
     }
+    if (part.text.empty()) continue;  // else pre-tokenizers would put their prefix before nothing
     const bool at_start = part.text.data() == text.data();
     const std::string normal = normalizer_ ? normalizer_(part.text) : std::string(part.text);
     for (const auto& inner : normalized_.split(normal)) {
@@ -47,6 +48,7 @@ std::vector<std::int32_t> PipelineTokenizer::tokenize(std::string_view text) con
         ids.push_back(inner.id);
         continue;
       }
+      if (inner.text.empty()) continue;
       words.clear();
       const Word whole{std::string(inner.text), at_start && inner.text.data() == normal.data()};
       if (pre_tokenizer_) {

@@ -154,7 +154,10 @@ PreTokenizer make_pre_tokenizer(const json& description) {
     return splitter(match_characters(unicode::is_whitespace), SplitBehavior::removed);
   }
   if (type == "Whitespace") {
-    return splitter(match_regex(Regex(R"(\w+|[^\w\s]+)")), SplitBehavior::removed, true);
+    // \w+|[^\w\s]+ with \w as Unicode's annex C has it
+    constexpr const char* kWords = R"([\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+)"
+                                   R"(|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\s]+)";
+    return splitter(match_regex(Regex(kWords)), SplitBehavior::removed, true);
   }
   if (type == "Punctuation") {
     return splitter(match_characters(is_any_punctuation),

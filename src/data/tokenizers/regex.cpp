@@ -6,8 +6,11 @@
 #include <unicode/unistr.h>
 #include <unicode/utext.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <string>
+#include <utility>
 
 #include "base/error_codes.h"
 
@@ -18,22 +21,28 @@ namespace {
 constexpr std::int32_t kStepLimit = 60'000;
 constexpr std::int32_t kStackLimit = 32 << 20;
 
-// ICU's \s is narrower than Unicode's White_Space, which the tokenizers' own engine means.
-std::string with_unicode_whitespace(std::string_view pattern) {
+// The classes that Oniguruma, the tokenizers' own engine, and ICU understand differently: to
+// Oniguruma \s is Unicode's White_Space, and \w has Latin-1's raised digits and fractions.
+constexpr std::pair<char, std::string_view> kClasses[] = {
+    {'s', "\\p{White_Space}"},
+    {'S', "\\P{White_Space}"},
+    {'w', "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u00B2\\u00B3\\u00B9\\u00BC-\\u00BE]"},
+    {'W', "[^\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u00B2\\u00B3\\u00B9\\u00BC-\\u00BE]"},
+};
+
+std::string in_icu_syntax(std::string_view pattern) {
   std::string result;
   for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const auto* known = std::end(kClasses);
     if (pattern[i] == '\\' && i + 1 < pattern.size()) {
-      const char escaped = pattern[++i];
-      if (escaped == 's') {
-        result += "\\p{White_Space}";
-      } else if (escaped == 'S') {
-        result += "\\P{White_Space}";
-      } else {
-        result += '\\';
-        result += escaped;
-      }
-    } else {
+      ++i;
+      known = std::ranges::find(kClasses, pattern[i], &std::pair<char, std::string_view>::first);
+      if (known == std::end(kClasses)) result += '\\';
+    }
+    if (known == std::end(kClasses)) {
       result += pattern[i];
+    } else {
+      result += known->second;
     }
   }
   return result;
@@ -52,7 +61,7 @@ Regex::Regex(std::string_view pattern) {
   UErrorCode status = U_ZERO_ERROR;
   UParseError where{};
   compiled->pattern.reset(icu::RegexPattern::compile(
-      icu::UnicodeString::fromUTF8(with_unicode_whitespace(pattern)), 0, where, status));
+      icu::UnicodeString::fromUTF8(in_icu_syntax(pattern)), 0, where, status));
   if (U_FAILURE(status)) {
     throw Error(
         codes::bad_tokenizer,

@@ -89,8 +89,7 @@ class Unigram final : public TokenModel {
       };
       index_.for_each_prefix(rest, [&](PrefixIndex::Match match) {
         const double score = scores_[static_cast<std::size_t>(match.id)];
-        // The unknown piece by its name is as good as any other piece; it is not fused.
-        offer(match.length, before + score, match.id);
+        offer(match.length, before + score, match.id == unknown_id_ ? kUnknown : match.id);
         covered = covered || match.length == character;
       });
       if (!covered) offer(character, before + unknown_score_, kUnknown);
@@ -103,7 +102,10 @@ class Unigram final : public TokenModel {
     const auto has_token = [&](char byte) {
       return bytes_[static_cast<unsigned char>(byte)] != kUnknown;
     };
-    if (!bytes_.empty() && std::ranges::all_of(text, has_token)) {
+    const auto whole = index_.longest(text);
+    if (whole.length == text.size()) {  // the unknown piece by its name
+      ids.push_back(whole.id);
+    } else if (!bytes_.empty() && std::ranges::all_of(text, has_token)) {
       for (const char byte : text) ids.push_back(bytes_[static_cast<unsigned char>(byte)]);
     } else if (unknown_id_ != kUnknown) {
       ids.push_back(unknown_id_);
