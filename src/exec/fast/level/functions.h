@@ -42,7 +42,8 @@ inline Floats erf(Floats z) {
   Floats p = splat(kFit[kDegree]);
 #pragma GCC unroll 16
   for (int i = kDegree - 1; i >= 0; --i) p = fma(p, u, splat(kFit[i]));
-  return max(splat(-1.0F), min(splat(1.0F), limited * p));
+  const Floats one = select(z > 3.9F, splat(1.0F), limited * p);
+  return select(z < -3.9F, splat(-1.0F), one);
 }
 
 inline Floats sigmoid(Floats x) {
