@@ -34,6 +34,7 @@ struct UnitPlan {
 struct PassPlan {
   std::vector<UnitPlan> units;
   std::vector<std::string> warnings;
+  bool already_quantized = false;  // some unit is left alone because it is quantized already
   [[nodiscard]] std::size_t changes() const;
   [[nodiscard]] std::int64_t bytes_before() const;
   [[nodiscard]] std::int64_t bytes_after() const;

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "passes/linear_units.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "passes/selection.h"
+
+namespace onnxpress {
+namespace {
+
+bool only_because_quantized(const LinearUnit& unit) {
+  return std::ranges::all_of(unit.why_not, [](const Refusal& refusal) {
+    return refusal.kind == RefusalKind::already_quantized;
+  });
+}
+
+}  // namespace
+
+std::optional<WeightRef> weight_ref(const Tensor& tensor, MatrixLayout layout) {
+  if (tensor.rank() != 2) return std::nullopt;
+  WeightRef w;
+  w.data = tensor.bytes().data();
+  w.layout = layout;
+  w.in = tensor.dims()[layout == MatrixLayout::in_out ? 0 : 1];
+  w.out = tensor.dims()[layout == MatrixLayout::in_out ? 1 : 0];
+  switch (tensor.dtype()) {
+    case DType::float32:
+      w.type = FloatType::float32;
+      return w;
+    case DType::float16:
+      w.type = FloatType::float16;
+      return w;
+    case DType::bfloat16:
+      w.type = FloatType::bfloat16;
+      return w;
+    default:
+      return std::nullopt;
+  }
+}
+
+MatrixLayout matrix_layout(WeightLayout layout) {
+  return layout == WeightLayout::in_out ? MatrixLayout::in_out : MatrixLayout::out_in;
+}
+
+std::int64_t constant_bytes(const Graph& graph) {
+  std::int64_t sum = 0;
+  for (const ValueId id : graph.values()) {
+    if (graph.value(id).constant) {
+      sum += static_cast<std::int64_t>(graph.value(id).constant->bytes().size());
+    }
+  }
+  return sum;
+}
+
+ValueId cast(Graph& graph, ValueId value, DType from, DType to, std::string_view hint) {
+  if (from == to) return value;
+  return graph.add("Cast", {value}, {{"to", static_cast<std::int64_t>(to)}}, hint, "", to,
+                   graph.value(value).shape);
+}
+
+PassPlan plan_units(PassContext& context, const UnitOptions& options, bool ask_quantized,
+                    const std::function<UnitOutcome(const LinearUnit&)>& judge) {
+  const auto units = context.view().units();
+  std::vector<std::string> labels;
+  for (const LinearUnit& unit : units) labels.push_back(unit.label);
+  const Selection selection(options.include, options.exclude);
+  selection.check(labels);
+  const double threshold =
+      options.min_saving * static_cast<double>(constant_bytes(context.graph()));
+
+  PassPlan plan;
+  std::set<ValueId> counted;
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    const LinearUnit& unit = units[i];
+    UnitPlan row{.label = unit.label, .kind = "linear", .target = static_cast<std::int64_t>(i)};
+    const bool first = counted.insert(unit.weight).second;
+    row.bytes_before = first ? unit.weight_bytes : 0;
+    row.bytes_after = row.bytes_before;
+    const bool quantized = !unit.compressible() && only_because_quantized(unit);
+    if (quantized) plan.already_quantized = true;
+    if (!unit.compressible() && !(quantized && ask_quantized)) {
+      row.reason = unit.why_not.front().text;
+    } else if (std::string why = selection.why_not(unit.label); !why.empty()) {
+      row.reason = std::move(why);
+    } else {
+      UnitOutcome outcome = judge(unit);
+      const auto saved = static_cast<double>(unit.weight_bytes - outcome.bytes_after);
+      if (!outcome.refusal.empty()) {
+        row.reason = std::move(outcome.refusal);
+      } else if (!quantized && (saved <= 0 || saved < threshold)) {
+        row.reason = fmt::format("would save only {} bytes", static_cast<std::int64_t>(saved));
+      } else {
+        row.decision = Decision::change;
+        row.reason = std::move(outcome.reason);
+        if (first) row.bytes_after = outcome.bytes_after;
+      }
+    }
+    plan.units.push_back(std::move(row));
+  }
+  return plan;
+}
+
+}  // namespace onnxpress

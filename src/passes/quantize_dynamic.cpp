@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "passes/quantize_dynamic.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <utility>
+
+#include "base/error_codes.h"
+#include "numerics/quantize_rtn.h"
+#include "pack/integer.h"
+#include "pack/qdq.h"
+#include "pack/storage.h"
+#include "passes/linear_units.h"
+
+namespace onnxpress {
+namespace {
+
+using Options = UnitOptions;
+constexpr Grid kInt8{8, 0, true};
+
+const OptionTable<Options>& table() {
+  static const OptionTable<Options> rows{
+      {"include", &Options::include, "globs over units: only these"},
+      {"exclude", &Options::exclude, "globs over units: not these"},
+      {"min_saving",
+       &Options::min_saving,
+       "units that would save a smaller share of all weights stay in float",
+       {},
+       0,
+       1}};
+  return rows;
+}
+
+// The DequantizeLinear between a product and its weight, if the nodes on the way only turn or cast
+// what it gives.
+std::optional<NodeId> find_dequantize(const Graph& graph, const LinearUnit& unit) {
+  std::optional<NodeId> found;
+  for (const NodeId id : unit.weight_path) {
+    const Node& node = graph.node(id);
+    if (node.is("DequantizeLinear")) {
+      found = id;
+    } else if (!node.is("Transpose") && !node.is("Identity") && !node.is("Cast")) {
+      return std::nullopt;
+    }
+  }
+  return found;
+}
+
+// Edits one graph, unit by unit; remembers what units share.
+class Rewriter {
+ public:
+  Rewriter(Graph& graph, ThreadPool& pool) : graph_(graph), pool_(pool) {}
+
+  void rewrite(const LinearUnit& unit) {
+    const Node product = graph_.node(unit.product);
+    const Attributes& a = product.attributes;
+    const bool gemm = product.is("Gemm");
+    const float alpha = gemm ? a.get_float("alpha", 1) : 1;
+    const float beta = gemm ? a.get_float("beta", 1) : 1;
+    const bool turned = gemm && a.get_int("transA", 0) != 0;
+    const std::string name = graph_.value(unit.output).name;
+    const DType type = float_type(unit);
+
+    const DynamicInput x = input(unit.input, turned, type);
+    const IntegerWeight w = weight(unit, alpha);
+    const ValueId bias = gemm ? product.input(2) : kNoValue;
+    graph_.erase(unit.product);
+    if (bias == kNoValue && type == DType::float32) {
+      integer_product(graph_, x, w, unit.output, name);
+      return;
+    }
+    const auto shape = graph_.value(unit.output).shape;
+    ValueId y = graph_.add_value(name + "_product", DType::float32, shape);
+    integer_product(graph_, x, w, y, name);
+    y = cast(graph_, y, DType::float32, type, name + "_cast");
+    if (bias == kNoValue) {
+      finish("Identity", {y}, unit.output, name);
+      return;
+    }
+    finish("Add", {y, scaled_bias(bias, beta, type)}, unit.output, name + "_bias");
+  }
+
+ private:
+  // The type that the unit computes in.
+  [[nodiscard]] DType float_type(const LinearUnit& unit) const {
+    const DType declared = graph_.value(unit.output).dtype;
+    if (declared != DType::undefined) return declared;
+    DType type = graph_.value(unit.weight).dtype;
+    for (const NodeId id : unit.weight_path) {  // from the product towards the weight
+      if (!graph_.node(id).is("Cast")) continue;
+      return static_cast<DType>(graph_.node(id).attributes.require_int("to"));
+    }
+    return is_float(type) ? type : DType::float32;
+  }
+
+  DynamicInput input(ValueId x, bool turned, DType type) {
+    const auto at = inputs_.find({x, turned});
+    if (at != inputs_.end()) return at->second;
+    const std::string name = graph_.value(x).name;
+    ValueId value = x;
+    if (turned) {
+      value = graph_.add("Transpose", {value}, {{"perm", std::vector<std::int64_t>{1, 0}}},
+                         name + "_transposed", "", type);
+    }
+    value = cast(graph_, value, type, DType::float32, name + "_float");
+    return inputs_[{x, turned}] = quantize_input(graph_, value, name);
+  }
+
+  IntegerWeight weight(const LinearUnit& unit, float alpha) {
+    const auto key = std::pair{unit.weight, alpha};
+    const auto at = weights_.find(key);
+    if (at != weights_.end()) return at->second;
+    const std::string name = graph_.value(unit.weight).name;
+    if (const auto id = find_dequantize(graph_, unit)) {
+      return weights_[key] = taken_over(*id, matrix_layout(unit.layout), alpha, name);
+    }
+    const WeightRef w = *weight_ref(*graph_.constant(unit.weight), matrix_layout(unit.layout));
+    QuantizedMatrix q = quantize_rtn(w, kInt8, pool_);
+    for (float& scale : q.scales) scale *= alpha;
+    return weights_[key] = pack_integer(graph_, std::move(q), name);
+  }
+
+  // Codes that stand behind a DequantizeLinear already. Where others read them, too (a Gather of
+  // embeddings), they stay as they are and a Transpose turns them, which runtimes do once at load.
+  IntegerWeight taken_over(NodeId id, MatrixLayout layout, float alpha, const std::string& name) {
+    const Node dequantize = graph_.node(id);
+    const bool shared = graph_.value(dequantize.input(0)).uses.size() > 1;
+    QuantizedMatrix q = *unpack_qdq(graph_, id, layout);
+    for (float& scale : q.scales) scale *= alpha;
+    if (!shared && layout == MatrixLayout::out_in) return pack_integer(graph_, std::move(q), name);
+    IntegerWeight w{dequantize.input(0), dequantize.input(1)};
+    if (alpha != 1) {
+      w.scales =
+          graph_.add_constant(name + "_scale", Tensor::of<float>({q.out}, std::move(q.scales)));
+    }
+    if (layout == MatrixLayout::out_in) {
+      w.codes = graph_.add("Transpose", {w.codes}, {{"perm", std::vector<std::int64_t>{1, 0}}},
+                           name + "_transposed", "", DType::int8, to_shape({q.in, q.out}));
+    }
+    return w;
+  }
+
+  ValueId scaled_bias(ValueId bias, float beta, DType type) {
+    if (beta == 1) return bias;
+    const std::string name = graph_.value(bias).name;
+    const ValueId factor = cast(graph_, graph_.add_constant(name + "_beta", Tensor::scalar(beta)),
+                                DType::float32, type, name + "_beta_cast");
+    return graph_.add("Mul", {bias, factor}, {}, name + "_scaled", "", type);
+  }
+
+  void finish(std::string_view op_type, std::vector<ValueId> inputs, ValueId output,
+              const std::string& name) {
+    graph_.add_node({.name = name,
+                     .op_type = std::string(op_type),
+                     .domain = "",
+                     .inputs = std::move(inputs),
+                     .outputs = {output}});
+  }
+
+  Graph& graph_;
+  ThreadPool& pool_;
+  std::map<std::pair<ValueId, bool>, DynamicInput> inputs_;
+  std::map<std::pair<ValueId, float>, IntegerWeight> weights_;
+};
+
+class QuantizeDynamic : public Pass {
+ public:
+  explicit QuantizeDynamic(Options options) : options_(std::move(options)) {}
+
+  [[nodiscard]] PassPlan plan(PassContext& context) const override {
+    return plan_units(context, options_, true,
+                      [&](const LinearUnit& unit) { return judge(unit, context); });
+  }
+
+  PassResult apply(const PassPlan& plan, PassContext& context) const override {
+    const auto& view = context.view();
+    Rewriter rewriter(context.graph(), context.pool());
+    PassResult result;
+    std::size_t seen = 0;
+    for (const UnitPlan& row : plan.units) {
+      context.step(static_cast<double>(seen++) / static_cast<double>(plan.units.size()));
+      if (row.decision != Decision::change) continue;
+      rewriter.rewrite(view.units()[static_cast<std::size_t>(row.target)]);
+      ++result.changed;
+    }
+    context.edited();
+    return result;
+  }
+
+ private:
+  static UnitOutcome judge(const LinearUnit& unit, PassContext& context) {
+    const Graph& graph = context.graph();
+    const Node& product = graph.node(unit.product);
+    if (!product.is("MatMul") && !product.is("Gemm")) {
+      return {.refusal = "is an integer product already"};
+    }
+    if (unit.weight_operand != 1) return {.refusal = "the weight is the left operand"};
+    if (auto why = why_not_storable(Storage::integer, kInt8, context.model().opset())) {
+      return {.refusal = *why};
+    }
+    if (!unit.compressible()) return judge_quantized(unit, graph);
+    if (graph.value(unit.weight).is_output) return {.refusal = "the weight is a graph output"};
+    for (const Embedding& embedding : context.view().embeddings()) {
+      if (embedding.table == unit.weight) {
+        return {.refusal =
+                    "shared with an embedding: run quantize_embeddings first, which stores "
+                    "it once for both"};
+      }
+    }
+    for (const LinearUnit& other : context.view().units()) {
+      if (other.weight == unit.weight && other.layout != unit.layout) {
+        return {.refusal = "another unit reads the weight transposed"};
+      }
+    }
+    const Tensor* weight = graph.constant(unit.weight);
+    const auto w =
+        weight == nullptr ? std::nullopt : weight_ref(*weight, matrix_layout(unit.layout));
+    if (!w) return {.refusal = "the weight is not a matrix of floats"};
+    if (find_non_finite(*w, context.pool())) {
+      return {.refusal = "the weight holds NaN or infinity"};
+    }
+    return {.reason = "INT8 per channel, inputs UINT8 at run time",
+            .bytes_after = stored_bytes(Storage::integer, kInt8, w->in, w->out)};
+  }
+
+  static UnitOutcome judge_quantized(const LinearUnit& unit, const Graph& graph) {
+    const auto id = find_dequantize(graph, unit);
+    const auto q = id ? unpack_qdq(graph, *id, matrix_layout(unit.layout)) : std::nullopt;
+    if (!q) return {.refusal = unit.why_not.front().text};
+    if (auto why = why_not_storable(Storage::integer, q->grid, 21); why || q->grid.bits != 8) {
+      return {.refusal = why.value_or("an integer product needs INT8 weights")};
+    }
+    return {.reason = "inputs UINT8 at run time; the weight is INT8 per channel already",
+            .bytes_after = unit.weight_bytes};
+  }
+
+  Options options_;
+};
+
+}  // namespace
+
+PassInfo quantize_dynamic_info() {
+  return {"quantize_dynamic", "INT8 weights and integer products, input ranges at run time",
+          "Replaces the product of a linear unit by DynamicQuantizeLinear, MatMulInteger and the "
+          "product with the scales, one per output channel. Units that read the same tensor share "
+          "its quantization; weights that are INT8 per channel already are taken as they are. "
+          "Needs opset 11.",
+          describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
+            return std::make_unique<QuantizeDynamic>(
+                read_options(table(), values, "pass quantize_dynamic"));
+          }};
+}
+
+}  // namespace onnxpress
