@@ -23,7 +23,8 @@ const OptionTable<Options>& table() {
   static const OptionTable<Options> rows{
       {"compute",
        &Options::compute,
-       "what products are computed in; float32: only the weights are stored in half precision, each "
+       "what products are computed in; float32: only the weights are stored in half precision, "
+       "each "
        "behind a Cast",
        {"float16", "float32"}},
       {"max_vanishing",
@@ -252,14 +253,14 @@ class CastFp16 : public Pass {
 }  // namespace
 
 PassInfo cast_fp16_info() {
-  return {"cast_fp16", "half precision, with float32 where numbers would not fit",
-          "Stores weights in float16 and computes in it; graph inputs and outputs keep their types. "
-          "Norms, activations, masks and sums stay in float32 between Casts. Tensors that would "
-          "overflow stay float32, as do those of which too many numbers would round to zero.",
-          describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
-            return std::make_unique<CastFp16>(
-                read_options(table(), values, "pass cast_fp16"));
-          }};
+  return {
+      "cast_fp16", "half precision, with float32 where numbers would not fit",
+      "Stores weights in float16 and computes in it; graph inputs and outputs keep their types. "
+      "Norms, activations, masks and sums stay in float32 between Casts. Tensors that would "
+      "overflow stay float32, as do those of which too many numbers would round to zero.",
+      describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
+        return std::make_unique<CastFp16>(read_options(table(), values, "pass cast_fp16"));
+      }};
 }
 
 }  // namespace onnxpress

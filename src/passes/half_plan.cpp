@@ -24,23 +24,50 @@ bool is_one_of(const Node& node, const std::array<std::string_view, N>& types) {
 }
 
 // Sums and squares overflow, small epsilons vanish, or the operator has no float16 form.
-constexpr std::array<std::string_view, 38> kFloat32Ops{
-    "Range",           "CumSum",         "CumProd",          "Pow",
-    "Sqrt",            "Reciprocal",     "Exp",              "Log",
-    "ReduceMean",      "ReduceSum",      "ReduceSumSquare",  "ReduceL1",
-    "ReduceL2",        "ReduceLogSum",   "ReduceLogSumExp",  "ReduceProd",
-    "Softplus",        "Resize",         "Upsample",         "QuantizeLinear",
-    "DequantizeLinear", "DynamicQuantizeLinear", "RandomNormal", "RandomUniform",
-    "RandomNormalLike", "RandomUniformLike", "Multinomial",  "Bernoulli",
-    "EyeLike",         "NonMaxSuppression", "RoiAlign",      "TfIdfVectorizer",
-    "HannWindow",      "HammingWindow",  "BlackmanWindow",   "MelWeightMatrix",
-    "DFT",             "STFT"};
+constexpr std::array<std::string_view, 38> kFloat32Ops{"Range",
+                                                       "CumSum",
+                                                       "CumProd",
+                                                       "Pow",
+                                                       "Sqrt",
+                                                       "Reciprocal",
+                                                       "Exp",
+                                                       "Log",
+                                                       "ReduceMean",
+                                                       "ReduceSum",
+                                                       "ReduceSumSquare",
+                                                       "ReduceL1",
+                                                       "ReduceL2",
+                                                       "ReduceLogSum",
+                                                       "ReduceLogSumExp",
+                                                       "ReduceProd",
+                                                       "Softplus",
+                                                       "Resize",
+                                                       "Upsample",
+                                                       "QuantizeLinear",
+                                                       "DequantizeLinear",
+                                                       "DynamicQuantizeLinear",
+                                                       "RandomNormal",
+                                                       "RandomUniform",
+                                                       "RandomNormalLike",
+                                                       "RandomUniformLike",
+                                                       "Multinomial",
+                                                       "Bernoulli",
+                                                       "EyeLike",
+                                                       "NonMaxSuppression",
+                                                       "RoiAlign",
+                                                       "TfIdfVectorizer",
+                                                       "HannWindow",
+                                                       "HammingWindow",
+                                                       "BlackmanWindow",
+                                                       "MelWeightMatrix",
+                                                       "DFT",
+                                                       "STFT"};
 
 // However large the input, the output is small.
 constexpr std::array<std::string_view, 20> kBounding{
-    "Softmax",  "LogSoftmax", "Sin",      "Cos",          "Tanh",   "Sigmoid", "HardSigmoid",
-    "Erf",      "Sign",       "ArgMax",   "ArgMin",       "Shape",  "Size",    "IsNaN",
-    "IsInf",    "Equal",      "Greater",  "GreaterOrEqual", "Less", "LessOrEqual"};
+    "Softmax", "LogSoftmax",     "Sin",    "Cos",        "Tanh", "Sigmoid", "HardSigmoid", "Erf",
+    "Sign",    "ArgMax",         "ArgMin", "Shape",      "Size", "IsNaN",   "IsInf",       "Equal",
+    "Greater", "GreaterOrEqual", "Less",   "LessOrEqual"};
 
 // A weight with large numbers says nothing of the size of its products.
 constexpr std::array<std::string_view, 4> kProducts{"MatMul", "Gemm", "Conv", "ConvTranspose"};
@@ -185,8 +212,8 @@ HalfCounts count_half(const Tensor& tensor, ThreadPool& pool) {
     std::int32_t nonzeros = 0;
     for (std::int64_t i = begin; i < end; ++i) {
       const float x = std::abs(values[static_cast<std::size_t>(i)]);
-      overflows += static_cast<std::int32_t>(x >= 65520.0F) &
-                   static_cast<std::int32_t>(x <= 3.4028235e38F);
+      overflows +=
+          static_cast<std::int32_t>(x >= 65520.0F) & static_cast<std::int32_t>(x <= 3.4028235e38F);
       nonzeros += static_cast<std::int32_t>(x > 0.0F);
       vanishes += static_cast<std::int32_t>(x > 0.0F) & static_cast<std::int32_t>(x <= 0x1p-25F);
       subnormals +=

@@ -15,8 +15,8 @@ bool any_of(const Node& node, std::span<const std::string_view> types) {
 constexpr std::array<std::string_view, 6> kGiveInt64{"Shape",  "Size",    "ArgMax",
                                                      "ArgMin", "NonZero", "NonMaxSuppression"};
 constexpr std::array<std::string_view, 11> kGiveBool{
-    "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not",
-    "And",   "Or",      "Xor",            "IsNaN", "IsInf"};
+    "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And",
+    "Or",    "Xor",     "IsNaN",          "IsInf"};
 constexpr std::array<std::string_view, 2> kGiveInt32{"MatMulInteger", "ConvInteger"};
 constexpr std::array<std::string_view, 4> kRandom{"RandomNormal", "RandomUniform",
                                                   "RandomNormalLike", "RandomUniformLike"};
