@@ -225,7 +225,10 @@ std::optional<std::vector<Tensor>> evaluate(const Model& model, const Node& node
     if (id != kNoValue) single.graph.add_output(id);
   }
   try {
-    const TensorMap results = Session(single, {.threads = 1, .reference_kernels = true}).run({});
+    SessionOptions options;
+    options.threads = 1;
+    options.reference_kernels = true;
+    const TensorMap results = Session(single, options).run({});
     std::vector<Tensor> tensors;
     for (const std::string& name : names) {
       tensors.push_back(name.empty() ? Tensor() : results.at(name));

@@ -23,7 +23,7 @@ struct HalfCounts {
 enum class HalfStorage { float32, float16, both };
 
 struct HalfConstant {
-  HalfCounts counts;
+  HalfCounts counts{};
   HalfStorage storage = HalfStorage::float32;
   bool kept = false;  // its numbers do not fit: what computes with it stays in float32
   [[nodiscard]] std::int64_t bytes(const Tensor& tensor) const;

@@ -28,8 +28,8 @@ struct UnitOptions {
 // What a pass can do with a unit: the bytes its weight will take and a line that says how, or why
 // the unit stays as it is.
 struct UnitOutcome {
-  std::string refusal;  // "" if the unit is changed
-  std::string reason;   // what is done
+  std::string refusal{};  // "" if the unit is changed
+  std::string reason{};   // what is done
   std::int64_t bytes_after = 0;
 };
 

@@ -2,11 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <map>
 #include <string>
 #include <string_view>
-#include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -50,14 +51,29 @@ struct OptionInfo {
 
 template <class Options>
 struct OptionRow {
+  // `member` is a bool, int64, double, string or list of strings of Options or a base of it.
+  template <class Type, class Base>
+  OptionRow(std::string_view row_name, Type Base::*member, std::string_view row_help,
+            std::vector<std::string> row_choices = {},
+            double row_minimum = -std::numeric_limits<double>::infinity(),
+            double row_maximum = std::numeric_limits<double>::infinity())
+      : name(row_name),
+        help(row_help),
+        choices(std::move(row_choices)),
+        minimum(row_minimum),
+        maximum(row_maximum),
+        get([member](const Options& options) -> OptionValue { return options.*member; }),
+        set([member](Options& options, const OptionValue& value) {
+          options.*member = std::get<Type>(value);
+        }) {}
+
   std::string_view name;
-  std::variant<bool Options::*, std::int64_t Options::*, double Options::*, std::string Options::*,
-               std::vector<std::string> Options::*>
-      member;
   std::string_view help;
-  std::vector<std::string> choices{};
-  double minimum = -std::numeric_limits<double>::infinity();
-  double maximum = std::numeric_limits<double>::infinity();
+  std::vector<std::string> choices;
+  double minimum;
+  double maximum;
+  std::function<OptionValue(const Options&)> get;
+  std::function<void(Options&, const OptionValue&)> set;
 };
 
 template <class Options>
@@ -68,10 +84,8 @@ template <class Options>
   const Options defaults;
   std::vector<OptionInfo> infos;
   for (const auto& row : table) {
-    const OptionValue value =
-        std::visit([&](auto member) -> OptionValue { return defaults.*member; }, row.member);
-    infos.push_back({std::string(row.name), std::string(row.help), value, row.choices, row.minimum,
-                     row.maximum});
+    infos.push_back({std::string(row.name), std::string(row.help), row.get(defaults), row.choices,
+                     row.minimum, row.maximum});
   }
   return infos;
 }
@@ -82,14 +96,7 @@ template <class Options>
                                    std::string_view where) {
   Options options;
   const auto resolved = resolve_options(describe(table), values, where);
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    std::visit(
-        [&](auto member) {
-          using Type = std::remove_reference_t<decltype(options.*member)>;
-          options.*member = std::get<Type>(resolved[i].second);
-        },
-        table[i].member);
-  }
+  for (std::size_t i = 0; i < table.size(); ++i) table[i].set(options, resolved[i].second);
   return options;
 }
 

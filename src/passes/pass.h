@@ -20,10 +20,10 @@ enum class Decision { change, keep };
 
 // What a pass means to do with one thing: a linear unit, an embedding, a tensor, a group of nodes.
 struct UnitPlan {
-  std::string label;  // as `inspect` shows it
-  std::string kind;   // "linear", "embedding", "tensor", "nodes"
+  std::string label{};  // as `inspect` shows it
+  std::string kind{};   // "linear", "embedding", "tensor", "nodes"
   Decision decision = Decision::keep;
-  std::string reason;  // what will be done, or why nothing is
+  std::string reason{};  // what will be done, or why nothing is
   // Bytes of weights that the model holds for it. Shared bytes are counted at the first unit that
   // uses them.
   std::int64_t bytes_before = 0;

@@ -23,7 +23,7 @@ struct Progress {
 
 struct RunOptions {
   int threads = 0;       // 0: as many as there are cores
-  bool dry_run = false;  // plan every pass on a copy of the graph; the result's model is the input
+  bool dry_run = false;  // work on a copy of the graph; the result's model is the input
   std::function<void(const Progress&)> progress{};
   const std::atomic<bool>* cancelled = nullptr;  // checked between units; then throws Cancelled
   // Written to the model's metadata_props where not empty.

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/error_codes.h"
+#include "onnxpress/nearest.h"
+#include "pipeline/recipe.h"
+
+namespace onnxpress {
+namespace {
+
+constexpr std::array kPresets{
+    Preset{"lossless", "fold constants, store equal tensors once; outputs bit-identical", false,
+           R"(schema = 1
+[[pass]]
+name = "fold_constants"
+[[pass]]
+name = "deduplicate"
+)"},
+    Preset{"fp16", "half precision, float32 where numbers would not fit", false,
+           R"(schema = 1
+[[pass]]
+name = "fold_constants"
+[[pass]]
+name = "deduplicate"
+[[pass]]
+name = "cast_fp16"
+)"},
+    Preset{"int8-weights", "INT8 weights and embeddings, float compute", false,
+           R"(schema = 1
+[[pass]]
+name = "fold_constants"
+[[pass]]
+name = "deduplicate"
+[[pass]]
+name = "quantize_embeddings"
+[[pass]]
+name = "quantize_weights"
+)"},
+    Preset{"int8-dynamic", "INT8 weights, embeddings and products, ranges at run time", false,
+           R"(schema = 1
+[[pass]]
+name = "fold_constants"
+[[pass]]
+name = "deduplicate"
+[[pass]]
+name = "quantize_embeddings"
+[[pass]]
+name = "quantize_dynamic"
+)"},
+};
+
+}  // namespace
+
+std::span<const Preset> all_presets() {
+  return kPresets;
+}
+
+std::vector<std::string> preset_names() {
+  std::vector<std::string> names;
+  for (const Preset& preset : kPresets) names.emplace_back(preset.name);
+  return names;
+}
+
+Recipe preset_recipe(std::string_view name) {
+  for (const Preset& preset : kPresets) {
+    if (preset.name != name) continue;
+    Recipe recipe = parse_recipe(preset.toml, fmt::format("preset {}", name));
+    recipe.name = preset.name;
+    return recipe;
+  }
+  throw Error(codes::unknown_name, fmt::format("there is no preset \"{}\"", name),
+              did_you_mean(name, preset_names()));
+}
+
+}  // namespace onnxpress

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <utility>
+
+#include "base/error_codes.h"
+#include "base/thread_pool.h"
+#include "io/writer.h"
+#include "passes/registry.h"
+
+namespace onnxpress {
+namespace {
+
+std::int64_t bytes_of(const Tensor& tensor) {
+  return static_cast<std::int64_t>(tensor.bytes().size());
+}
+
+struct TensorBytes {
+  std::int64_t operator()(const Tensor& tensor) const { return bytes_of(tensor); }
+  std::int64_t operator()(const Subgraph& body) const { return weight_bytes(body.graph()); }
+  template <class T>
+  std::int64_t operator()(const std::vector<T>& list) const {
+    std::int64_t sum = 0;
+    for (const T& item : list) sum += (*this)(item);
+    return sum;
+  }
+  template <class T>
+  std::int64_t operator()(const T& /*other*/) const {
+    return 0;
+  }
+};
+
+// "37 of 38 units: INT8 per channel (kept: 1)"
+std::string summarize(const PassReport& report) {
+  if (report.units.empty()) return "nothing to do";
+  std::map<std::string, std::size_t> ways;
+  std::string what;
+  for (const UnitPlan& unit : report.units) {
+    if (unit.decision == Decision::change && ++ways[unit.reason] > ways[what]) what = unit.reason;
+  }
+  if (report.changed == 0) return fmt::format("{} units kept as they are", report.units.size());
+  const std::size_t kept = report.units.size() - report.changed;
+  std::string text = fmt::format(
+      "{} of {} {}", report.changed, report.units.size(),
+      report.units.front().kind == "linear" ? "units" : report.units.front().kind + "s");
+  if (ways.size() == 1) text += ": " + what;
+  if (kept > 0) text += fmt::format(" (kept: {})", kept);
+  return text;
+}
+
+void set_metadata(Model& model, std::string_view key, const std::string& value) {
+  if (value.empty()) return;
+  const auto at =
+      std::ranges::find(model.metadata, key, &std::pair<std::string, std::string>::first);
+  if (at != model.metadata.end()) {
+    at->second = value;
+  } else {
+    model.metadata.emplace_back(key, value);
+  }
+}
+
+class Runner {
+ public:
+  Runner(Model& model, const Recipe& recipe, const RunOptions& options)
+      : model_(model), recipe_(recipe), options_(options), pool_(options.threads) {}
+
+  std::vector<PassReport> run() {
+    std::vector<PassReport> reports;
+    std::size_t quantized = 0;
+    bool already_quantized = false;
+    for (index_ = 0; index_ < recipe_.passes.size(); ++index_) {
+      const RecipePass& pass = recipe_.passes[index_];
+      try {
+        reports.push_back(run_pass(pass, already_quantized));
+      } catch (const Error& error) {
+        throw error.in("pass " + pass.name);
+      }
+      if (is_quantizer(pass)) quantized += reports.back().changed;
+    }
+    if (already_quantized && quantized == 0) {
+      throw Error(codes::already_quantized,
+                  "nothing is left to quantize: what could be is quantized already");
+    }
+    return reports;
+  }
+
+ private:
+  static bool is_quantizer(const RecipePass& pass) { return pass.name.starts_with("quantize_"); }
+
+  void report_progress(double done) const {
+    if (options_.cancelled != nullptr && options_.cancelled->load()) throw Cancelled();
+    if (!options_.progress) return;
+    options_.progress({recipe_.passes[index_].name, index_, recipe_.passes.size(), done});
+  }
+
+  PassReport run_pass(const RecipePass& recipe_pass, bool& already_quantized) {
+    const auto start = std::chrono::steady_clock::now();
+    const PassInfo& info = find_pass(recipe_pass.name);
+    const auto pass = make_pass(recipe_pass.name, recipe_pass.options);
+    report_progress(0);
+    PassReport report;
+    report.name = recipe_pass.name;
+    report.options = resolve_options(info.options, recipe_pass.options, "pass " + report.name);
+    report.weight_bytes_before = weight_bytes(model_.graph);
+
+    PassContext context(model_, pool_, [this](double done) { report_progress(done); });
+    PassPlan plan = pass->plan(context);
+    PassResult result = pass->apply(plan, context);
+    model_.graph.remove_unused();
+    model_.graph.sort();
+    model_.graph.verify();
+
+    already_quantized |= plan.already_quantized;
+    report.units = std::move(plan.units);
+    report.warnings = std::move(plan.warnings);
+    report.warnings.insert(report.warnings.end(), result.warnings.begin(), result.warnings.end());
+    report.changed = result.changed;
+    report.weight_bytes_after = weight_bytes(model_.graph);
+    report.summary = summarize(report);
+    report.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    report_progress(1);
+    return report;
+  }
+
+  Model& model_;
+  const Recipe& recipe_;
+  const RunOptions& options_;
+  ThreadPool pool_;
+  std::size_t index_ = 0;
+};
+
+}  // namespace
+
+std::int64_t weight_bytes(const Graph& graph) {
+  std::int64_t sum = 0;
+  for (const ValueId id : graph.values()) {
+    const Value& value = graph.value(id);
+    if (value.constant && !value.producer) sum += bytes_of(*value.constant);
+  }
+  for (const NodeId id : graph.nodes()) {
+    for (const Attribute& attribute : graph.node(id).attributes.all()) {
+      sum += std::visit(TensorBytes{}, attribute.value);
+    }
+  }
+  return sum;
+}
+
+RunResult run_recipe(Model model, const Recipe& recipe, const RunOptions& options) {
+  RunResult result;
+  result.weight_bytes_before = weight_bytes(model.graph);
+  Model work = options.dry_run ? model : std::move(model);
+  result.passes = Runner(work, recipe, options).run();
+  set_metadata(work, kVersionKey, options.tool_version);
+  set_metadata(work, kRecipeKey, hash(recipe));
+  set_metadata(work, kInputKey, options.input_sha256);
+  result.weight_bytes_after = weight_bytes(work.graph);
+  result.predicted_bytes = serialized_size(work);
+  result.model = options.dry_run ? std::move(model) : std::move(work);
+  return result;
+}
+
+}  // namespace onnxpress
