@@ -16,14 +16,14 @@ namespace {
 
 thread_local bool inside_body = false;
 
+}  // namespace
+
 int available_cores() {
   cpu_set_t set;
   CPU_ZERO(&set);
   if (::sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
   return std::max(1U, std::thread::hardware_concurrency());
 }
-
-}  // namespace
 
 struct ThreadPool::State {
   struct Loop {

@@ -7,6 +7,9 @@
 
 namespace onnxpress {
 
+// Cores that this process may run on.
+[[nodiscard]] int available_cores();
+
 // A fixed number of threads that share loops. The caller's thread takes part, so a pool of 1 starts
 // no thread. Which thread runs which chunk is not fixed: bodies must write to places of their own,
 // so results never depend on it.

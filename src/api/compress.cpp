@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "onnxpress/compress.h"
+
+#include <fmt/format.h>
+
+#include "api/measuring.h"
+#include "api/recipe_of.h"
+#include "base/error_codes.h"
+#include "base/sha256.h"
+#include "io/reader.h"
+#include "io/writer.h"
+#include "onnxpress/about.h"
+#include "pipeline/runner.h"
+
+namespace onnxpress {
+namespace {
+
+using api::OpenedModel;
+using api::Recorder;
+
+ExternalData external_data(const std::string& text) {
+  if (text == "auto") return ExternalData::automatic;
+  if (text == "always") return ExternalData::always;
+  if (text == "never") return ExternalData::never;
+  throw Error(codes::bad_option, fmt::format("--external can't be \"{}\"", text),
+              "give auto, always or never");
+}
+
+WriteOptions write_options(const CompressRequest& request, const OpenedModel& input) {
+  WriteOptions options;
+  options.force = request.force;
+  options.external = external_data(request.external);
+  options.keep_metadata = request.keep_metadata;
+  options.protected_inputs = {input.path};
+  for (const std::string* path :
+       {&request.data.data, &request.data.eval_data, &request.data.tokenizer, &request.recipe}) {
+    if (!path->empty()) options.protected_inputs.emplace_back(*path);
+  }
+  return options;
+}
+
+PassRecord record_of(const PassReport& report) {
+  PassRecord record;
+  record.pass = report.name;
+  record.summary = report.summary;
+  record.seconds = report.seconds;
+  record.bytes_before = report.weight_bytes_before;
+  record.bytes_after = report.weight_bytes_after;
+  for (const auto& [name, value] : report.options)
+    record.options.emplace_back(name, to_toml(value));
+  for (const UnitPlan& unit : report.units) {
+    record.units.push_back({unit.label, std::string(name(unit.decision)), unit.reason,
+                            unit.bytes_before, unit.bytes_after});
+  }
+  return record;
+}
+
+// Runs the passes and tells of each when it is done.
+RunResult run_passes(Recorder& recorder, Model model, const Recipe& recipe,
+                     const CompressRequest& request, const std::string& input_sha256) {
+  recorder.require_not_cancelled();
+  RunOptions options;
+  options.threads = request.engine.threads;
+  options.dry_run = request.dry_run;
+  options.cancelled = recorder.control().cancelled;
+  options.tool_version = version();
+  options.input_sha256 = input_sha256;
+  const auto& progress = recorder.control().progress;
+  if (progress) {
+    options.progress = [&](const Progress& p) { progress({p.pass, {}, p.done, false, 0}); };
+  }
+  RunResult result = [&] {
+    try {
+      return run_recipe(std::move(model), recipe, options);
+    } catch (const Cancelled&) {
+      throw Error(codes::cancelled, "stopped on request");
+    }
+  }();
+  for (const PassReport& report : result.passes) {
+    if (progress) progress({report.name, report.summary, 1, true, report.seconds});
+    for (const std::string& warning : report.warnings) {
+      recorder.warn("W0101", report.name + ": " + warning);
+    }
+    recorder.document.passes.push_back(record_of(report));
+  }
+  return result;
+}
+
+// Measures the staged result beside the original.
+void measure(Recorder& recorder, const CompressRequest& request, const OpenedModel& original,
+             const StagedModel& staged, const std::optional<Dataset>& data, bool timing) {
+  const SessionOptions options = api::session_options(request.engine);
+  std::optional<Session> before;
+  std::optional<Session> after;
+  recorder.stage("verify", [&](const std::function<void(double)>& report) -> std::string {
+    before.emplace(original.model, options);
+    after.emplace(read_model(staged.path()), options);
+    if (!data) return "loaded back";
+    return "loaded back, " +
+           api::evaluate_into(recorder.document, *before, &*after, original, *data, request.data,
+                              recorder.control(), report) +
+           " compared";
+  });
+  if (!timing) return;
+  recorder.stage("time", [&](const std::function<void(double)>&) {
+    return api::time_into(recorder, {&*before, &*after}, original,
+                          {1, static_cast<std::int64_t>(request.sequence)}, {});
+  });
+}
+
+// Keeps a result that failed a gate under another name.
+void keep_rejected(Recorder& recorder, const CompressRequest& request, const Model& model,
+                   WriteOptions options) {
+  std::filesystem::path path(request.output);
+  path.replace_extension(".rejected.onnx");
+  options.force = true;
+  StagedModel staged = stage_model(model, path, options);
+  recorder.document.output = {path.string(), sha256_of_file(staged.path()), staged.bytes()};
+  std::move(staged).publish();
+}
+
+}  // namespace
+
+Document compress(const CompressRequest& request, const Control& control) {
+  Recorder recorder("compress", request.engine, control);
+  Document& document = recorder.document;
+  if (request.output.empty() && !request.dry_run) {
+    throw Error(codes::usage_error, "no output is given", "add -o small.onnx");
+  }
+  const Recipe recipe = api::recipe_of(request);
+  const CompressRequest resolved = api::with_recipe_data(request, recipe);
+  const DataOptions& data_options = resolved.data;
+  document.recipe_name = recipe.name;
+  document.recipe = to_toml(recipe);
+  document.dry_run = request.dry_run;
+  const bool has_data =
+      request.evaluate && !(data_options.data.empty() && data_options.eval_data.empty());
+  std::vector<Gate> gates = api::read_gates(resolved.fail_if, has_data, true);
+  const bool timing = request.latency || has_data || api::needs_timing(gates);
+
+  OpenedModel original;
+  recorder.stage("read", [&](const std::function<void(double)>&) {
+    original.path = find_model(request.input);
+    if (!request.output.empty()) {
+      check_destination(request.output, write_options(resolved, original));
+    }
+    original = api::open_model(request.input);
+    return fmt::format("{} nodes", original.model.graph.nodes().size());
+  });
+  const WriteOptions writing = write_options(resolved, original);
+  document.inputs.push_back(original.file);
+  std::optional<Dataset> data;
+  if (has_data && !request.dry_run) {
+    data = api::open_data(data_options, original, document);
+    api::require_labels(gates, data);
+  }
+
+  const bool measures = !request.dry_run && (data || timing);
+  Model input = original.model;
+  if (!measures) original.model = {};  // nobody looks at it again
+  RunResult result = run_passes(recorder, std::move(input), recipe, request, original.file.sha256);
+  document.models = {{original.path.string(), original.file.bytes},
+                     {request.output, result.predicted_bytes}};
+  if (request.dry_run) {
+    api::add_ratio(document);
+    std::erase_if(gates, [](const Gate& gate) { return gate.metric->needs != GateNeeds::nothing; });
+    (void)api::judge_gates(gates, document);
+    return recorder.finish();
+  }
+
+  std::optional<StagedModel> staged;
+  recorder.stage("write", [&](const std::function<void(double)>&) -> std::string {
+    staged = stage_model(result.model, request.output, writing);
+    return {};
+  });
+  document.models[1].bytes = staged->bytes();
+  api::add_ratio(document);
+  if (measures) measure(recorder, resolved, original, *staged, data, timing);
+  document.peak_memory_bytes = peak_memory_bytes();
+
+  recorder.require_not_cancelled();
+  if (api::judge_gates(gates, document)) {
+    staged.reset();
+    if (request.keep_rejected) keep_rejected(recorder, request, result.model, writing);
+    return recorder.finish();
+  }
+  document.output = {request.output, sha256_of_file(staged->path()), staged->bytes()};
+  std::move(*staged).publish();
+  document.published = true;
+  return recorder.finish();
+}
+
+std::string resolved_recipe(const CompressRequest& request) {
+  return to_toml(api::recipe_of(request));
+}
+
+void remove_temporary_files() noexcept {
+  remove_staged_files();
+}
+
+}  // namespace onnxpress
