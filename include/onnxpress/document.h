@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -77,10 +78,10 @@ struct PassRecord {
 struct ModelFigures {
   std::string path;
   std::int64_t bytes = 0;
-  std::vector<Metric> metrics;  // accuracy, perplexity, …
-  std::optional<Latency> latency;
-  std::optional<std::int64_t> peak_memory_bytes;
-  std::optional<double> samples_per_second;
+  std::vector<Metric> metrics{};  // accuracy, perplexity, …
+  std::optional<Latency> latency{};
+  std::optional<std::int64_t> peak_memory_bytes{};
+  std::optional<double> samples_per_second{};
 };
 
 struct GateResult {
@@ -213,6 +214,11 @@ struct RenderOptions {
 // format they go to. JSON follows json_schema().
 [[nodiscard]] std::string render(const Document& document, Format format,
                                  const RenderOptions& options = {});
+
+// Text as it may be shown on a terminal or in a log: control characters (C0, C1, DEL), bytes that
+// are not UTF-8 and marks that turn the direction of writing become \n, \x1b, \u{202e}. A
+// leading "::" (a command to GitHub's runner) gets a backslash.
+[[nodiscard]] std::string escape_terminal(std::string_view text);
 
 // The JSON Schema (2020-12) of render(…, Format::json).
 [[nodiscard]] std::string json_schema();

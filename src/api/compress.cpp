@@ -7,6 +7,7 @@
 #include "api/recipe_of.h"
 #include "base/error_codes.h"
 #include "base/sha256.h"
+#include "data/model_folder.h"
 #include "io/reader.h"
 #include "io/writer.h"
 #include "onnxpress/about.h"

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "onnxpress/error.h"
 #include "report/format.h"
 
 namespace onnxpress::api {

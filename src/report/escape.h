@@ -4,14 +4,11 @@
 #include <string>
 #include <string_view>
 
-// Names, paths and messages may hold anything that a hostile file put there. Each sink has its own
-// way of being tricked, so each has its own escape.
-namespace onnxpress {
+#include "onnxpress/document.h"
 
-// For terminals and logs: control characters (C0, C1, DEL), bytes that are not UTF-8 and marks that
-// turn the direction of writing become \n, \x1b, \u{202e}. A leading "::" (a command to GitHub's
-// runner) gets a backslash.
-[[nodiscard]] std::string escape_terminal(std::string_view text);
+// Names, paths and messages may hold anything that a hostile file put there. Each sink has its own
+// way of being tricked, so each has its own escape; escape_terminal() is public.
+namespace onnxpress {
 
 // For a cell of a Markdown table: as for terminals, with HTML's and Markdown's own characters
 // escaped.

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "command.h"
+
+namespace onnxpress::cli {
+namespace {
+
+class Check final : public Command {
+ public:
+  using Command::Command;
+  std::vector<std::string> models;
+  std::string target;
+
+  Document run(const Control&) override {
+    require_argument(!models.empty(), "model", "onnxpress check model.onnx");
+    return check(models, target);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> add_check(CLI::App& program) {
+  CLI::App* app = program.add_subcommand("check", "strict validation");
+  auto command = std::make_unique<Check>(app);
+  app->add_option("MODEL", command->models, "models");
+  app->add_option("--target", command->target, "also whether that runtime loads it: ort-cpu")
+      ->type_name("NAME");
+  add_output_flags(*command);
+  return command;
+}
+
+}  // namespace onnxpress::cli
