@@ -18,4 +18,8 @@ std::span<const std::int64_t> KernelContext::ints(std::string_view attribute) co
   return *values;
 }
 
+void KernelContext::throw_missing_input(std::size_t i) {
+  throw Error(codes::graph_malformed, fmt::format("input {} is required but left out", i));
+}
+
 }  // namespace onnxpress::exec

@@ -21,7 +21,7 @@ namespace onnxpress::exec {
 // The domain of nodes that fusion makes; they exist only inside a session. Its opset is 1.
 inline constexpr std::string_view kFusedDomain = "onnxpress.fused";
 // The newest opset of ai.onnx whose operators were compared with the table.
-inline constexpr int kNewestOpset = 27;
+inline constexpr int kNewestOpset = 28;
 
 // A set of element types.
 class TypeSet {
@@ -148,6 +148,8 @@ class KernelContext {
   }
 
  protected:
+  [[noreturn]] static void throw_missing_input(std::size_t i);
+
   const Node* node_ = nullptr;
   const KernelState* state_ = nullptr;
   ThreadPool* pool_ = nullptr;

@@ -57,8 +57,8 @@ class Session {
   Session& operator=(Session&&) noexcept;
 
   // All outputs of the graph by name. Throws Error: missing_input (an input is not given, or the
-  // model has none of that name), shape_mismatch (rank or a fixed size differs, or sizes do not
-  // fit together inside), unsupported_type (element type differs), out_of_memory. With a tap,
+  // model has none of that name), shape_mismatch (element type, rank or a fixed size differs,
+  // or sizes do not fit together inside), out_of_memory. With a tap,
   // nodes whose fusion would hide a tapped value run unfused; a name that the model does not have
   // is an Error (unknown_name).
   TensorMap run(const TensorMap& inputs, const Tap& tap = {}) const;

@@ -95,7 +95,7 @@ struct TensorView {
     return {reinterpret_cast<const T*>(data), static_cast<std::size_t>(size)};
   }
   [[nodiscard]] std::size_t byte_count() const {
-    return static_cast<std::size_t>(size) * static_cast<std::size_t>(bits(dtype)) / 8;
+    return static_cast<std::size_t>(byte_size(dtype, size).value_or(0));
   }
 
  private:
