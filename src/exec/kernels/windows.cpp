@@ -16,7 +16,7 @@ constexpr std::int64_t kLargest = std::int64_t{1} << 30;
 Extents setting(const KernelContext& c, std::string_view name, std::size_t count,
                 std::int64_t fallback, std::int64_t smallest) {
   const auto given = c.ints(name);
-  if (given.empty()) return {count, fallback};
+  if (given.empty()) return Extents(count, fallback);
   const bool fits = given.size() == count && std::ranges::all_of(given, [&](std::int64_t v) {
                       return v >= smallest && v <= kLargest;
                     });
