@@ -22,7 +22,7 @@ struct SessionOptions {
   bool reference_kernels = false;  // only the plain kernels; for tests and for finding bugs
   bool fuse = true;
   std::optional<InstructionSet>
-      instruction_set;  // use nothing above this; default: what the CPU has
+      instruction_set{};  // use nothing above this; default: what the CPU has
 };
 
 // Values to be seen while a model runs: graph inputs, constants or what nodes compute, by name.
