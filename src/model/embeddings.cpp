@@ -75,23 +75,38 @@ class Finder {
   std::vector<Embedding> run() {
     for (const NodeId id : graph_.nodes()) {
       const Node& node = graph_.node(id);
+      if (node.op_type == "EmbedLayerNormalization") add_fused(id, node);
       const bool gathers_blocks = node.op_type == "GatherBlockQuantized";
       if (node.inputs.size() < 2 || (!node.is("Gather") && !gathers_blocks)) continue;
       if (node.attributes.get_int(gathers_blocks ? "gather_axis" : "axis", 0) != 0) continue;
-      add(id, node);
+      add(id, node, node.inputs[0], node.inputs[1]);
     }
     return std::move(found_);
   }
 
  private:
-  void add(NodeId id, const Node& node) {
-    const auto table = table_behind(graph_, node.inputs[0]);
-    if (!table || node.input(1) == kNoValue) return;
+  // Tables of words, positions and token types inside one operator of ONNX Runtime.
+  void add_fused(NodeId id, const Node& node) {
+    constexpr std::array<std::pair<std::size_t, std::size_t>, 3> kTablesAndIds = {
+        {{2, 0}, {3, 7}, {4, 1}}};
+    for (const auto& [table, ids] : kTablesAndIds) {
+      const std::size_t before = found_.size();
+      if (node.input(table) != kNoValue) add(id, node, node.input(table), node.input(ids));
+      if (found_.size() == before) continue;
+      if (table == 3) found_.back().kind = EmbeddingKind::position;
+      found_.back().why_not.push_back(
+          {RefusalKind::fused, "its rows are gathered inside EmbedLayerNormalization"});
+    }
+  }
+
+  void add(NodeId id, const Node& node, ValueId from, ValueId ids) {
+    const auto table = table_behind(graph_, from);
+    if (!table) return;
     const Tensor& tensor = *graph_.value(table->value).constant;
     const bool quantized = is_packed_integer(tensor.dtype());
     if (tensor.rank() != 2 || (!is_float(tensor.dtype()) && !quantized)) return;
     if (tensor.dims()[0] < 2 || tensor.dims()[1] < 2) return;
-    const bool by_input = are_input_data(graph_, node.inputs[1]);
+    const bool by_input = are_input_data(graph_, ids);
     const auto [at, added] =
         by_table_.try_emplace(static_cast<std::int32_t>(table->value), found_.size());
     if (!added) {

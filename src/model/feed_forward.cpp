@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <optional>
+#include <string>
 #include <unordered_set>
 
 #include "model/graph_walk.h"
@@ -59,6 +60,7 @@ class Finder {
       set_activation(pair, *act);
       return pair;
     }
+    if (const auto up = index_.unit_of(value)) return match_fused(*up);
     const Node* node = graph_.producer(value);
     if (node == nullptr || !node->is("Mul") || node->inputs.size() != 2) return std::nullopt;
     for (const std::size_t side : {0U, 1U}) {
@@ -74,6 +76,19 @@ class Finder {
       return pair;
     }
     return std::nullopt;
+  }
+
+  // A Gemm of ONNX Runtime that applies its activation itself.
+  std::optional<FeedForward> match_fused(UnitIndex up) {
+    const NodeId id = index_.unit(up).product;
+    const std::string activation = graph_.node(id).attributes.get_string("activation", "");
+    if (activation.empty()) return std::nullopt;
+    FeedForward pair;
+    pair.up = up;
+    pair.activation = id;
+    pair.kind =
+        activation == "Relu" ? patterns::ActivationKind::relu : patterns::ActivationKind::other;
+    return pair;
   }
 
   void set_activation(FeedForward& pair, const patterns::ActivationMatch& act) {

@@ -15,6 +15,11 @@ bool is_any(const Node& node, const std::array<std::string_view, n>& types) {
   return std::find(types.begin(), types.end(), node.op_type) != types.end();
 }
 
+// Operators of ONNX and of ONNX Runtime; others may have the same names.
+bool is_standard(const Node& node) {
+  return node.domain.empty() || node.domain == "com.microsoft";
+}
+
 bool constant_like(const Graph& graph, ValueId value, int depth) {
   if (value == kNoValue) return true;
   if (graph.constant(value) != nullptr) return true;
@@ -37,13 +42,13 @@ bool is_quantized_product(const Node& node) {
                                                       "MatMulBnb4",
                                                       "MatMulFpQ4",
                                                       "QMoE"};
-  return is_any(node, kTypes);
+  return is_standard(node) && is_any(node, kTypes);
 }
 
 bool is_listed_product(const Node& node) {
   constexpr std::array<std::string_view, 6> kTypes = {"MatMul",    "Gemm",       "FusedMatMul",
                                                       "FusedGemm", "GemmFloat8", "TransposeMatMul"};
-  return is_any(node, kTypes) || is_quantized_product(node);
+  return (is_standard(node) && is_any(node, kTypes)) || is_quantized_product(node);
 }
 
 bool is_product(const Node& node) {
@@ -80,7 +85,7 @@ bool only_moves(const Graph& graph, const Node& node) {
                                                        "DepthToSpace",
                                                        "Reverse",
                                                        "Contiguous"};
-  if (node.inputs.empty()) return false;
+  if (node.inputs.empty() || !is_standard(node)) return false;
   if (is_any(node, kMoves)) return true;
   return node.is("Gather") && !graph.constant(node.inputs[0]) &&
          patterns::constant_behind(graph, node.input(1)) != nullptr;

@@ -173,6 +173,9 @@ class Finder {
     if (scaled) {
       refuse(unit, RefusalKind::scaled, "it multiplies by alpha or beta, or transposes its input");
     }
+    if (node.attributes.has("activation")) {
+      refuse(unit, RefusalKind::fused, "an activation is part of the same operator");
+    }
     if (tensor.size() < kTinyElements) {
       refuse(unit, RefusalKind::tiny,
              fmt::format("its weight {} is too small to gain anything", show(tensor.dims())));

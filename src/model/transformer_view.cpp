@@ -92,7 +92,7 @@ TransformerView TransformerView::of(const Graph& graph) {
   std::vector<patterns::NormMatch> norms;
   std::vector<patterns::ActivationMatch> activations;
   for (const NodeId id : graph.nodes()) {
-    if (auto norm = patterns::match_norm(graph, id)) norms.push_back(std::move(*norm));
+    for (auto& norm : patterns::match_norms(graph, id)) norms.push_back(std::move(norm));
     if (auto act = patterns::match_activation(graph, id)) activations.push_back(std::move(*act));
   }
   const ViewIndex index(graph, view.units_, norms, activations);

@@ -43,6 +43,42 @@ std::optional<std::vector<std::int64_t>> mean_axes(const Graph& graph, const Nod
   return axes;
 }
 
+void cover(NormMatch& match, NodeId id) {
+  if (std::find(match.nodes.begin(), match.nodes.end(), id) == match.nodes.end()) {
+    match.nodes.push_back(id);
+  }
+}
+
+// Takes the multiplication with a gain and the addition of a shift that follow into the match.
+void follow_gain_and_shift(const Graph& graph, NormMatch& match) {
+  ValueId value = match.output;
+  std::vector<NodeId> casts;
+  const auto accept = [&](NodeId node, ValueId& field, ValueId constant) {
+    for (const NodeId cast : casts) cover(match, cast);
+    casts.clear();
+    cover(match, node);
+    field = constant;
+    match.output = graph.node(node).outputs[0];
+  };
+  while (const auto next = graph.single_user(value)) {
+    const Node& user = graph.node(*next);
+    if (user.outputs.empty() || user.outputs[0] == kNoValue || casts.size() > 4) return;
+    const ValueId other = other_operand(user, value);
+    if (user.is("Cast") || user.is("Identity")) {
+      casts.push_back(*next);
+    } else if (user.is("Mul") && match.gain == kNoValue && match.shift == kNoValue &&
+               is_row_constant(graph, other)) {
+      accept(*next, match.gain, other);
+    } else if (user.is("Add") && match.kind == NormKind::layer && match.shift == kNoValue &&
+               is_row_constant(graph, other)) {
+      accept(*next, match.shift, other);
+    } else {
+      return;
+    }
+    value = user.outputs[0];
+  }
+}
+
 class Decomposed {
  public:
   Decomposed(const Graph& graph, NodeId anchor) : graph_(graph), anchor_(anchor) {}
@@ -57,11 +93,7 @@ class Decomposed {
   }
 
  private:
-  void cover(NodeId id) {
-    if (std::find(match_.nodes.begin(), match_.nodes.end(), id) == match_.nodes.end()) {
-      match_.nodes.push_back(id);
-    }
-  }
+  void cover(NodeId id) { patterns::cover(match_, id); }
   // Covers what computes `value`, Casts included, and returns the node in front of the Casts.
   const Node* step(ValueId value) {
     const ValueId source = behind_casts(graph_, value);
@@ -215,39 +247,8 @@ class Decomposed {
     }
     cover(quotient);
     match_.output = normalised;
-    match_gain_and_shift();
+    follow_gain_and_shift(graph_, match_);
     return true;
-  }
-
-  void match_gain_and_shift() {
-    ValueId value = match_.output;
-    std::vector<NodeId> casts;
-    while (const auto next = graph_.single_user(value)) {
-      const Node& user = graph_.node(*next);
-      if (user.outputs.empty() || user.outputs[0] == kNoValue) return;
-      const ValueId other = other_operand(user, value);
-      if (user.is("Cast") || user.is("Identity")) {
-        casts.push_back(*next);
-      } else if (user.is("Mul") && match_.gain == kNoValue && match_.shift == kNoValue &&
-                 is_row_constant(graph_, other)) {
-        accept(casts, *next, match_.gain, other);
-      } else if (user.is("Add") && match_.kind == NormKind::layer && match_.shift == kNoValue &&
-                 is_row_constant(graph_, other)) {
-        accept(casts, *next, match_.shift, other);
-      } else {
-        return;
-      }
-      value = user.outputs[0];
-      if (casts.size() > 4) return;
-    }
-  }
-
-  void accept(std::vector<NodeId>& casts, NodeId node, ValueId& field, ValueId constant) {
-    for (const NodeId cast : casts) cover(cast);
-    casts.clear();
-    cover(node);
-    field = constant;
-    match_.output = graph_.node(node).outputs[0];
   }
 
   // The axes must be the last ones. Where they are counted from the front and the rank is not
@@ -325,6 +326,30 @@ std::optional<NormMatch> match_norm(const Graph& graph, NodeId anchor) {
   const Node& node = graph.node(anchor);
   if (node.is("Sqrt") || node.is("Pow")) return Decomposed(graph, anchor).match();
   return match_operator(graph, anchor);
+}
+
+std::vector<NormMatch> match_norms(const Graph& graph, NodeId anchor) {
+  std::vector<NormMatch> found;
+  auto match = match_norm(graph, anchor);
+  if (!match) return found;
+  const std::vector<Use>& uses = graph.value(match->output).uses;
+  if (match->decomposed && match->gain == kNoValue && match->shift == kNoValue && uses.size() > 1) {
+    for (const Use& use : uses) {
+      const Node& user = graph.node(use.node);
+      const ValueId gain = other_operand(user, match->output);
+      if (!user.is("Mul") || user.outputs.size() != 1 || !is_row_constant(graph, gain)) break;
+      NormMatch one = *match;
+      one.gain = gain;
+      one.output = user.outputs[0];
+      cover(one, use.node);
+      follow_gain_and_shift(graph, one);
+      found.push_back(std::move(one));
+    }
+    if (found.size() == uses.size()) return found;
+    found.clear();
+  }
+  found.push_back(std::move(*match));
+  return found;
 }
 
 }  // namespace onnxpress::patterns

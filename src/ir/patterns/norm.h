@@ -37,4 +37,9 @@ struct NormMatch {
 // operands, Mul by a reciprocal and the form x·g - (mean·g - shift) are seen through.
 [[nodiscard]] std::optional<NormMatch> match_norm(const Graph& graph, NodeId anchor);
 
+// The same, but for a normalised value that several gains share (where two layers normalise the
+// same state and an optimizer has merged what they have in common): one match for each gain. These
+// cover nodes in common, so that none of them can be replaced alone.
+[[nodiscard]] std::vector<NormMatch> match_norms(const Graph& graph, NodeId anchor);
+
 }  // namespace onnxpress::patterns

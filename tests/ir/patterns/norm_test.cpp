@@ -181,6 +181,24 @@ TEST_F(NormTest, StopsWhereAStepIsReadElsewhere) {
   EXPECT_FALSE(is_replaceable(g, all()[0].nodes, y));
 }
 
+TEST_F(NormTest, SeparatesGainsThatShareANormalisedValue) {
+  const ValueId c = op("Sub", {x, mean(x)});
+  const ValueId root = op("Sqrt", {op("Add", {mean(op("Mul", {c, c})), number(1e-6F)})});
+  const ValueId y = op("Div", {c, root});
+  const ValueId first = op("Add", {op("Mul", {y, row(1)}), row(2)});
+  const ValueId second = op("Add", {op("Mul", {row(3), y}), row(4)});
+  g.add_output(first);
+  g.add_output(second);
+  g.sort();
+  const auto found = match_norms(g, *g.producer_id(root));
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].output, first);
+  EXPECT_EQ(found[1].output, second);
+  EXPECT_NE(found[0].gain, found[1].gain);
+  EXPECT_EQ(found[0].nodes.size(), found[1].nodes.size());
+  EXPECT_FALSE(is_replaceable(g, found[0].nodes, found[0].output));
+}
+
 TEST_F(NormTest, IsNotFooledByLookalikes) {
   // A standard deviation, a norm over channels, a root of something else.
   const ValueId c = op("Sub", {x, mean(x)});
