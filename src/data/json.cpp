@@ -33,6 +33,14 @@ int nesting(std::string_view text) {
   return deepest;
 }
 
+const nlohmann::json& member(const nlohmann::json& object, const char* name,
+                             nlohmann::json::value_t type, const ErrorCode& code) {
+  const auto found = object.is_object() ? object.find(name) : object.end();
+  if (found != object.end() && found->type() == type) return *found;
+  throw Error(code, fmt::format("\"{}\" has to be {}", name,
+                                type == nlohmann::json::value_t::array ? "a list" : "an object"));
+}
+
 }  // namespace
 
 nlohmann::json parse_json(std::string_view text, std::string_view source, const ErrorCode& code) {
@@ -48,6 +56,16 @@ nlohmann::json parse_json(std::string_view text, std::string_view source, const 
   } catch (const nlohmann::json::exception&) {  // e.g. a number out of range
     throw Error(code, fmt::format("{}: JSON that can't be represented", source));
   }
+}
+
+const nlohmann::json& list_member(const nlohmann::json& object, const char* name,
+                                  const ErrorCode& code) {
+  return member(object, name, nlohmann::json::value_t::array, code);
+}
+
+const nlohmann::json& object_member(const nlohmann::json& object, const char* name,
+                                    const ErrorCode& code) {
+  return member(object, name, nlohmann::json::value_t::object, code);
 }
 
 }  // namespace onnxpress

@@ -13,4 +13,10 @@ namespace onnxpress {
 [[nodiscard]] nlohmann::json parse_json(std::string_view text, std::string_view source,
                                         const ErrorCode& code);
 
+// The member of a JSON object that has to be a list, or an object. Throws Error (`code`).
+[[nodiscard]] const nlohmann::json& list_member(const nlohmann::json& object, const char* name,
+                                                const ErrorCode& code);
+[[nodiscard]] const nlohmann::json& object_member(const nlohmann::json& object, const char* name,
+                                                  const ErrorCode& code);
+
 }  // namespace onnxpress

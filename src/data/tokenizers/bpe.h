@@ -14,12 +14,12 @@
 namespace onnxpress {
 
 struct BpeOptions {
-  std::optional<std::int32_t> unknown_id;  // without: characters that have no token vanish
-  bool fuse_unknown = false;               // unknown neighbours become one unknown token
-  bool byte_fallback = false;              // <0x00> to <0xFF> instead of the unknown token
-  bool ignore_merges = false;              // a word that is a token is not built from its parts
-  std::string continuation;                // stands before characters that continue a word
-  std::string word_end;                    // stands behind a word's last character
+  std::optional<std::int32_t> unknown_id{};  // without: characters that have no token vanish
+  bool fuse_unknown = false;                 // unknown neighbours become one unknown token
+  bool byte_fallback = false;                // <0x00> to <0xFF> instead of the unknown token
+  bool ignore_merges = false;                // a word that is a token is not built from its parts
+  std::string continuation{};                // stands before characters that continue a word
+  std::string word_end{};                    // stands behind a word's last character
 };
 
 // Byte pair encoding: a word starts as characters; the pair of neighbours that comes first in

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/error_codes.h"
+#include "data/json.h"
 
 namespace onnxpress {
 namespace {
@@ -42,9 +43,10 @@ Frame roberta_frame(const json& description) {
   return frame;
 }
 
-std::vector<FramePiece> template_pieces(const json& list, const json& special_tokens) {
+std::vector<FramePiece> template_pieces(const json& description, const char* name,
+                                        const json& special_tokens) {
   std::vector<FramePiece> pieces;
-  for (const json& item : list) {
+  for (const json& item : list_member(description, name, codes::bad_tokenizer)) {
     if (item.contains("Sequence")) {
       const json& sequence = item["Sequence"];
       pieces.push_back({sequence.at("id") == "A" ? Kind::first : Kind::second,
@@ -53,13 +55,13 @@ std::vector<FramePiece> template_pieces(const json& list, const json& special_to
       continue;
     }
     const json& token = item.at("SpecialToken");
-    const std::string name = token.at("id");
-    if (!special_tokens.contains(name)) {
+    const std::string special_name = token.at("id");
+    if (!special_tokens.contains(special_name)) {
       throw Error(codes::bad_tokenizer,
-                  fmt::format("the template's special token \"{}\" is not defined", name));
+                  fmt::format("the template's special token \"{}\" is not defined", special_name));
     }
     pieces.push_back({Kind::special,
-                      special_tokens[name].at("ids").get<std::vector<std::int32_t>>(),
+                      special_tokens[special_name].at("ids").get<std::vector<std::int32_t>>(),
                       token.value("type_id", std::uint8_t{0})});
   }
   return pieces;
@@ -73,13 +75,13 @@ Frame make_frame(const json& description) {
   if (type == "BertProcessing") return bert_frame(description);
   if (type == "RobertaProcessing") return roberta_frame(description);
   if (type == "TemplateProcessing") {
-    const json& tokens = description.at("special_tokens");
-    return {template_pieces(description.at("single"), tokens),
-            template_pieces(description.at("pair"), tokens)};
+    const json& tokens = object_member(description, "special_tokens", codes::bad_tokenizer);
+    return {template_pieces(description, "single", tokens),
+            template_pieces(description, "pair", tokens)};
   }
   if (type == "Sequence") {
     Frame frame;
-    for (const json& processor : description.at("processors")) {
+    for (const json& processor : list_member(description, "processors", codes::bad_tokenizer)) {
       if (processor.at("type") != "ByteLevel") frame = make_frame(processor);
     }
     return frame;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error_codes.h"
+#include "data/json.h"
 #include "data/tokenizers/byte_level.h"
 #include "data/tokenizers/charsmap.h"
 #include "data/tokenizers/regex.h"
@@ -130,9 +131,11 @@ Normalizer make_replace(const json& description) {
   };
 }
 
-Normalizer make_sequence(const json& parts) {
+Normalizer make_sequence(const json& description) {
   std::vector<Normalizer> normalizers;
-  for (const json& part : parts) normalizers.push_back(make_normalizer(part));
+  for (const json& part : list_member(description, "normalizers", codes::bad_tokenizer)) {
+    normalizers.push_back(make_normalizer(part));
+  }
   return [normalizers = std::move(normalizers)](std::string_view text) {
     std::string result(text);
     for (const Normalizer& normalizer : normalizers) result = normalizer(result);
@@ -169,7 +172,7 @@ Normalizer bert_normalizer(const BertNormalization& options) {
 
 Normalizer make_normalizer(const json& description) {
   const std::string type = description.at("type");
-  if (type == "Sequence") return make_sequence(description.at("normalizers"));
+  if (type == "Sequence") return make_sequence(description);
   if (type == "BertNormalizer") {
     BertNormalization options;
     options.clean_text = description.value("clean_text", true);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error_codes.h"
+#include "data/json.h"
 #include "data/tokenizers/byte_level.h"
 #include "data/tokenizers/split.h"
 #include "data/unicode.h"
@@ -137,7 +138,7 @@ PreTokenizer make_pre_tokenizer(const json& description) {
   const std::string type = description.at("type");
   if (type == "Sequence") {
     std::vector<PreTokenizer> parts;
-    for (const json& part : description.at("pretokenizers")) {
+    for (const json& part : list_member(description, "pretokenizers", codes::bad_tokenizer)) {
       parts.push_back(make_pre_tokenizer(part));
     }
     return sequence(std::move(parts));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error_codes.h"
+#include "data/json.h"
 #include "data/tokenizers/bpe.h"
 #include "data/tokenizers/frame_json.h"
 #include "data/tokenizers/pipeline.h"
@@ -32,7 +33,9 @@ std::int32_t read_id(const json& number) {
 
 Vocabulary read_vocabulary(const json& model) {
   Vocabulary vocabulary;
-  for (const auto& [token, id] : model.at("vocab").items()) vocabulary.add(token, read_id(id));
+  for (const auto& [token, id] : object_member(model, "vocab", codes::bad_tokenizer).items()) {
+    vocabulary.add(token, read_id(id));
+  }
   return vocabulary;
 }
 
@@ -46,7 +49,7 @@ std::optional<std::string> text_of(const json& object, const char* name) {
 std::unique_ptr<TokenModel> make_bpe_model(const json& model) {
   Vocabulary vocabulary = read_vocabulary(model);
   std::vector<std::pair<std::string, std::string>> merges;
-  for (const json& merge : model.at("merges")) {
+  for (const json& merge : list_member(model, "merges", codes::bad_tokenizer)) {
     if (merge.is_array() && merge.size() == 2) {
       merges.emplace_back(merge[0], merge[1]);
       continue;
@@ -88,7 +91,9 @@ std::unique_ptr<TokenModel> make_wordpiece_model(const json& model) {
 
 std::unique_ptr<TokenModel> make_unigram_model(const json& model) {
   std::vector<std::pair<std::string, double>> pieces;
-  for (const json& piece : model.at("vocab")) pieces.emplace_back(piece.at(0), piece.at(1));
+  for (const json& piece : list_member(model, "vocab", codes::bad_tokenizer)) {
+    pieces.emplace_back(piece.at(0), piece.at(1));
+  }
   std::optional<std::size_t> unknown;
   if (model.contains("unk_id") && !model["unk_id"].is_null()) {
     unknown = static_cast<std::size_t>(read_id(model["unk_id"]));
@@ -127,9 +132,8 @@ std::int32_t vocabulary_size(const json& model) {
 
 std::vector<AddedToken> read_added_tokens(const json& description) {
   std::vector<AddedToken> tokens;
-  const auto list = description.find("added_tokens");
-  if (list == description.end() || list->is_null()) return tokens;
-  for (const json& token : *list) {
+  if (!description.contains("added_tokens") || description["added_tokens"].is_null()) return tokens;
+  for (const json& token : list_member(description, "added_tokens", codes::bad_tokenizer)) {
     tokens.push_back({.content = token.at("content"),
                       .id = read_id(token.at("id")),
                       .normalized = token.value("normalized", !token.value("special", false)),
