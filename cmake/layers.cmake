@@ -21,6 +21,7 @@ function(onnxpress_layer name)
   file(MAKE_DIRECTORY ${root})
   file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${root}/${name} SYMBOLIC)
   add_library(onnxpress_${name} STATIC ${ARG_SOURCES})
+  set_property(GLOBAL APPEND PROPERTY ONNXPRESS_LAYERS onnxpress_${name})
   set_target_properties(onnxpress_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_include_directories(onnxpress_${name} PUBLIC $<BUILD_INTERFACE:${root}>
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
