@@ -16,7 +16,9 @@
 namespace onnxpress {
 namespace {
 
-constexpr std::size_t kMaxVisited = 512;  // values of one walk; keeps the search linear
+// Values and uses that one walk looks at; keeps the search linear.
+constexpr std::size_t kMaxVisited = 512;
+constexpr std::size_t kMaxUses = 2048;
 
 bool is_any(const Node& node, std::initializer_list<std::string_view> types) {
   return std::find(types.begin(), types.end(), node.op_type) != types.end();
@@ -46,7 +48,8 @@ struct Scores {
 // or shifted on their way.
 std::optional<Scores> find_scores(const ViewIndex& index, ValueId input) {
   const Graph& graph = index.graph();
-  std::unordered_map<std::int32_t, NodeId> came_by;  // value → the node that reads it
+  // value → the node that reads it, and which of its outputs the walk came from
+  std::unordered_map<std::int32_t, std::pair<NodeId, ValueId>> came_by;
   std::deque<ValueId> open = {input};
   std::unordered_set<std::int32_t> seen = {static_cast<std::int32_t>(input)};
   while (!open.empty() && seen.size() < kMaxVisited) {
@@ -59,7 +62,8 @@ std::optional<Scores> find_scores(const ViewIndex& index, ValueId input) {
       Scores scores;
       scores.product = *id;
       for (ValueId at = value; at != input;) {
-        const Node& reader = graph.node(came_by.at(static_cast<std::int32_t>(at)));
+        const auto& [reader_id, output] = came_by.at(static_cast<std::int32_t>(at));
+        const Node& reader = graph.node(reader_id);
         const ValueId other = patterns::other_operand(reader, at);
         if (reader.is("Mul") || reader.is("Div")) {
           const auto factor = patterns::scalar_constant(graph, other);
@@ -71,14 +75,14 @@ std::optional<Scores> find_scores(const ViewIndex& index, ValueId input) {
         } else if (is_any(reader, {"Add", "Sub", "Where", "Sum"})) {
           scores.biased = true;
         }
-        at = reader.outputs[0];
+        at = output;
       }
       return scores;
     }
     if (!passes_scores(graph, node)) continue;
     for (const ValueId next : data_inputs(node)) {
       if (next == kNoValue || !seen.insert(static_cast<std::int32_t>(next)).second) continue;
-      came_by.emplace(static_cast<std::int32_t>(next), *id);
+      came_by.emplace(static_cast<std::int32_t>(next), std::pair(*id, value));
       open.push_back(next);
     }
   }
@@ -89,6 +93,7 @@ std::optional<Scores> find_scores(const ViewIndex& index, ValueId input) {
 template <class Fits>
 std::optional<Use> find_forward(const ViewIndex& index, ValueId value, bool through_norms,
                                 Fits fits) {
+  if (value == kNoValue) return std::nullopt;
   const Graph& graph = index.graph();
   std::deque<ValueId> open = {value};
   std::unordered_set<std::int32_t> seen = {static_cast<std::int32_t>(value)};
@@ -97,11 +102,13 @@ std::optional<Use> find_forward(const ViewIndex& index, ValueId value, bool thro
       open.push_back(next);
     }
   };
+  std::size_t steps = 0;
   while (!open.empty() && seen.size() < kMaxVisited) {
     const ValueId at = open.front();
     open.pop_front();
     for (const Use& use : graph.value(at).uses) {
       const Node& node = graph.node(use.node);
+      if (++steps > kMaxUses) return std::nullopt;
       if (use.input >= node.inputs.size()) continue;
       if (fits(use)) return use;
       if (is_product(node) || node.outputs.empty()) continue;
@@ -115,7 +122,10 @@ std::optional<Use> find_forward(const ViewIndex& index, ValueId value, bool thro
       }
     }
     if (!through_norms) continue;
-    for (const patterns::NormMatch* norm : index.norms_reading(at)) push(norm->output);
+    for (const patterns::NormMatch* norm : index.norms_reading(at)) {
+      if (++steps > kMaxUses) return std::nullopt;
+      push(norm->output);
+    }
   }
   return std::nullopt;
 }
@@ -168,7 +178,7 @@ class OriginWalk {
       return;
     }
     if (node->op_type == "RotaryEmbedding") origin_.rotary = true;
-    if (node->op_type == "Gather" && is_constant_like(graph_, node->inputs[0])) return;
+    if (node->op_type == "Gather" && is_constant_like(graph_, node->input(0))) return;
     if (node->is("Add") || node->is("Sub")) note_rotation(*node);
     if (node->is("Mul") || node->is("Div")) note_factor(*node);
     for (const ValueId input : data_inputs(*node)) push(input);
@@ -235,12 +245,12 @@ class Finder {
     const Node* exponential = graph_.producer(node.inputs[0]);
     const Node* sum = graph_.producer(node.inputs[1]);
     if (exponential == nullptr || sum == nullptr || !exponential->is("Exp") ||
-        !sum->is("ReduceSum") || sum->inputs[0] != node.inputs[0]) {
+        !sum->is("ReduceSum") || sum->input(0) != node.inputs[0] || node.outputs.empty()) {
       return std::nullopt;
     }
-    ValueId scores = exponential->inputs[0];
+    ValueId scores = exponential->input(0);
     const Node* shifted = graph_.producer(scores);
-    if (shifted != nullptr && shifted->is("Sub")) scores = shifted->inputs[0];
+    if (shifted != nullptr && shifted->is("Sub")) scores = shifted->input(0);
     return match_softmax(id, scores, node.outputs[0]);
   }
 
@@ -258,7 +268,7 @@ class Finder {
     block.context = context->node;
     block.q = product.inputs[0];
     block.k = product.inputs[1];
-    block.v = graph_.node(context->node).inputs[1 - context->input];
+    block.v = graph_.node(context->node).input(1 - context->input);
     block.biased = scores->biased;
     const std::array origins = trace(block);
     block.scale = scores->factor;
@@ -266,7 +276,9 @@ class Finder {
     if (product.op_type == "FusedMatMul" && block.scale) {
       *block.scale *= product.attributes.get_float("alpha", 1);
     }
-    find_output(block, graph_.node(context->node).outputs[0]);
+    if (!graph_.node(context->node).outputs.empty()) {
+      find_output(block, graph_.node(context->node).outputs[0]);
+    }
     const std::int64_t q_size = shapes_.size(block.q, -1);
     const bool turned = product.is("Einsum") || product.attributes.get_int("transB", 0) != 0;
     const std::int64_t k_size = shapes_.size(block.k, turned ? -1 : -2);

@@ -53,7 +53,7 @@ bool are_input_data(const Graph& graph, ValueId ids) {
     if (!value.producer) return false;
     const Node& node = graph.node(*value.producer);
     if (node.is("Clip") || node.is("Max") || node.is("Min")) {  // ids kept within the table
-      ids = node.inputs[0];
+      ids = node.input(0);
     } else if (node.is("Where")) {  // padding replaced
       const ValueId yes = node.input(1);
       ids = is_constant_like(graph, yes) ? node.input(2) : yes;

@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kMaxSteps = 16;
 constexpr std::size_t kMaxVisited = 128;
+constexpr std::size_t kMaxUses = 1024;
 
 class Finder {
  public:
@@ -115,11 +116,13 @@ class Finder {
         open.push_back(value);
       }
     };
+    std::size_t steps = 0;
     while (!open.empty() && seen.size() < kMaxVisited) {
       const ValueId value = open.front();
       open.pop_front();
       for (const Use& use : graph_.value(value).uses) {
         const Node& node = graph_.node(use.node);
+        if (++steps > kMaxUses) return false;
         if (use.input >= node.inputs.size() || node.outputs.empty()) continue;
         if (node.op_type.starts_with("Skip") && use.input < 2) return true;
         if (node.is("Add") || node.is("Sum")) {

@@ -36,7 +36,7 @@ bool swaps_two(const Node& node) {
 std::optional<Stored> stored_behind(const Graph& graph, ValueId operand) {
   Stored stored;
   stored.value = operand;
-  for (int depth = 0; depth < kMaxPath; ++depth) {
+  for (int depth = 0; depth < kMaxPath && stored.value != kNoValue; ++depth) {
     const Value& value = graph.value(stored.value);
     if (value.constant) return stored;
     const auto id = value.producer;
@@ -90,12 +90,13 @@ class Finder {
 
   void add_product(NodeId id) {
     const Node& node = graph_.node(id);
-    if (is_quantized_product(node)) {
-      add_quantized(id);
+    if (node.input(0) == kNoValue || node.input(1) == kNoValue || node.outputs.empty() ||
+        node.outputs[0] == kNoValue) {
+      add_row(id, {RefusalKind::computed, "it lacks an operand"});
       return;
     }
-    if (node.inputs.size() < 2 || node.outputs.empty()) {
-      add_row(id, {RefusalKind::computed, "it lacks an operand"});
+    if (is_quantized_product(node)) {
+      add_quantized(id);
       return;
     }
     const auto right = stored_behind(graph_, node.inputs[1]);
@@ -190,7 +191,7 @@ class Finder {
     const std::size_t operand = node.op_type == "QLinearMatMul" || node.op_type == "QGemm" ? 3 : 1;
     const auto weight = stored_behind(
         graph_, node.input(operand) == kNoValue ? node.inputs[0] : node.input(operand));
-    if (!weight || node.outputs.empty() || graph_.value(weight->value).is_input) {
+    if (!weight || graph_.value(weight->value).is_input) {
       add_row(id, {RefusalKind::computed, "both operands are computed"});
       return;
     }
@@ -220,7 +221,7 @@ class Finder {
     const Node* quantizer = graph_.producer(unit.input);
     if (quantizer != nullptr &&
         (quantizer->op_type == "DynamicQuantizeLinear" || quantizer->op_type == "QuantizeLinear")) {
-      unit.input = quantizer->inputs[0];
+      if (quantizer->input(0) != kNoValue) unit.input = quantizer->input(0);
     }
     ValueId value = unit.output;
     for (int depth = 0; depth < 4; ++depth) {
@@ -228,7 +229,7 @@ class Finder {
       if (!next) break;
       const Node& user = graph_.node(*next);
       const bool rescales = user.is("Cast") || user.is("Mul") || user.is("DequantizeLinear");
-      if (!rescales || user.outputs.size() != 1) break;
+      if (!rescales || user.outputs.size() != 1 || user.outputs[0] == kNoValue) break;
       if (user.is("Mul") && !is_scale(patterns::other_operand(user, value))) break;
       value = user.outputs[0];
     }
@@ -256,6 +257,7 @@ class Finder {
   void find_bias(LinearUnit& unit) {
     const auto next = graph_.single_user(unit.biased_output);
     if (!next || !graph_.node(*next).is("Add") || graph_.node(*next).outputs.size() != 1) return;
+    if (graph_.node(*next).outputs[0] == kNoValue) return;
     const ValueId other = patterns::other_operand(graph_.node(*next), unit.biased_output);
     if (other == kNoValue || !is_vector(other, unit.out)) return;
     unit.bias = other;
@@ -276,11 +278,11 @@ class Finder {
 
   // Whether a use of a stored weight, or of a value on the way to a product, leads only to products
   // and to Gathers of its rows.
-  const Node* foreign_reader(ValueId value, int depth) const {
+  const Node* foreign_reader(ValueId value, std::size_t& steps) const {
     const Value& v = graph_.value(value);
-    if (depth > 4 || v.uses.size() > kFewUses) return nullptr;
     for (const Use& use : v.uses) {
       const Node& user = graph_.node(use.node);
+      if (++steps > kFewUses) return nullptr;
       if (use.input >= user.inputs.size()) return &user;  // a body reads it
       if (is_product(user)) continue;
       if ((user.is("Gather") || user.op_type == "DequantizeLinear") && use.input == 0) continue;
@@ -288,7 +290,8 @@ class Finder {
                           user.is("Reshape") || user.is("Squeeze") || user.is("Unsqueeze") ||
                           user.is("Flatten");
       if (!passes || use.input != 0 || user.outputs.size() != 1) return &user;
-      if (const Node* reader = foreign_reader(user.outputs[0], depth + 1)) return reader;
+      if (user.outputs[0] == kNoValue) continue;
+      if (const Node* reader = foreign_reader(user.outputs[0], steps)) return reader;
     }
     return nullptr;
   }
@@ -300,9 +303,10 @@ class Finder {
       const Value& weight = graph_.value(unit.weight);
       unit.weight_shared =
           readers[static_cast<std::size_t>(unit.weight)] > 1 || weight.uses.size() > 1;
+      std::size_t steps = 0;
       if (weight.is_output) {
         refuse(unit, RefusalKind::used_elsewhere, "its weight is an output of the graph");
-      } else if (const Node* reader = foreign_reader(unit.weight, 0)) {
+      } else if (const Node* reader = foreign_reader(unit.weight, steps)) {
         refuse(unit, RefusalKind::used_elsewhere,
                fmt::format("its weight is read by {} \"{}\" too", reader->op_type, reader->name));
       }

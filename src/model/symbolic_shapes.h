@@ -17,6 +17,9 @@ struct SymbolicDim {
   [[nodiscard]] bool known() const { return symbol == 0; }
   friend bool operator==(const SymbolicDim&, const SymbolicDim&) = default;
 };
+[[nodiscard]] inline SymbolicDim known(std::int64_t size) {
+  return {size, 0};
+}
 using SymbolicShape = std::vector<SymbolicDim>;
 
 // What can be said about the shapes of a graph's values without running it, also where exporters

@@ -7,6 +7,7 @@ namespace onnxpress {
 namespace {
 
 constexpr int kMaxSteps = 64;
+constexpr std::size_t kMaxReaders = 64;
 
 std::size_t at(ValueId value) {
   return static_cast<std::size_t>(value);
@@ -36,6 +37,7 @@ ViewIndex::ViewIndex(const Graph& graph, std::span<const LinearUnit> units,
   }
   for (std::size_t i = 0; i < norms.size(); ++i) {
     norm_by_value_[at(norms[i].output)] = static_cast<std::int32_t>(i);
+    if (norms[i].input == kNoValue) continue;
     next_reader_[i] = first_reader_[at(norms[i].input)];
     first_reader_[at(norms[i].input)] = static_cast<std::int32_t>(i);
   }
@@ -70,6 +72,7 @@ std::vector<const patterns::NormMatch*> ViewIndex::norms_reading(ValueId input) 
   if (input == kNoValue) return found;
   for (std::int32_t i = first_reader_[at(input)]; i >= 0;
        i = next_reader_[static_cast<std::size_t>(i)]) {
+    if (found.size() == kMaxReaders) break;
     found.push_back(&norms_[static_cast<std::size_t>(i)]);
   }
   return found;

@@ -32,7 +32,7 @@ class ViewIndex {
   // The norm or activation that computes the value; nullptr where none does.
   [[nodiscard]] const patterns::NormMatch* norm_of(ValueId output) const;
   [[nodiscard]] const patterns::ActivationMatch* activation_of(ValueId output) const;
-  // The norms that read the value.
+  // The norms that read the value, the first few if there are very many.
   [[nodiscard]] std::vector<const patterns::NormMatch*> norms_reading(ValueId input) const;
 
   // The unit whose result reaches `value` through nodes that move, scale or shift it (and through

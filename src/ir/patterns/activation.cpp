@@ -33,7 +33,7 @@ class PolynomialReader {
 
   std::optional<Polynomial> read(ValueId value, int depth = 0) {
     if (value == x_) return Polynomial{0, 1, 0, 0};
-    if (depth > 10 || value == kNoValue) return std::nullopt;
+    if (depth > kMaxDepth || ++visited_ > kMaxVisited || value == kNoValue) return std::nullopt;
     if (const auto scalar = scalar_constant(graph_, value)) return Polynomial{*scalar, 0, 0, 0};
     const auto id = graph_.producer_id(value);
     if (!id) return std::nullopt;
@@ -44,6 +44,9 @@ class PolynomialReader {
   [[nodiscard]] const std::vector<NodeId>& nodes() const { return nodes_; }
 
  private:
+  static constexpr int kMaxDepth = 10;
+  static constexpr int kMaxVisited = 64;
+
   std::optional<Polynomial> read_node(const Node& node, int depth) {
     if (node.inputs.empty() || node.inputs.size() > 2) return std::nullopt;
     const bool one = node.is("Identity") || node.is("Cast") || node.is("Neg");
@@ -75,6 +78,7 @@ class PolynomialReader {
 
   const Graph& graph_;
   ValueId x_;
+  int visited_ = 0;
   std::vector<NodeId> nodes_;
 };
 
@@ -134,7 +138,7 @@ class Product {
   // Takes one node that reads `value` into the state; false where it leaves the form.
   bool advance(NodeId id, ValueId value) {
     const Node& node = graph_.node(id);
-    if (node.outputs.size() != 1) return false;
+    if (node.outputs.size() != 1 || node.outputs[0] == kNoValue) return false;
     if (node.is("Cast") || node.is("Identity")) {
       cover({id});
       return true;
@@ -189,6 +193,7 @@ std::vector<ValueId> candidates(const Graph& graph, NodeId anchor) {
   for (int depth = 0; depth < 6; ++depth) {
     const auto next = graph.single_user(value);
     if (!next || graph.node(*next).outputs.size() != 1) break;
+    if (graph.node(*next).outputs[0] == kNoValue) break;
     ValueId other = other_operand(graph.node(*next), value);
     for (int peel = 0; peel < 4 && other != kNoValue && !scalar_constant(graph, other); ++peel) {
       found.push_back(other);
@@ -212,6 +217,8 @@ std::vector<ValueId> candidates(const Graph& graph, NodeId anchor) {
 std::optional<NodeId> gated_by_itself(const Graph& graph, ValueId function, ValueId x) {
   const auto product = graph.single_user(function);
   if (!product || !graph.node(*product).is("Mul")) return std::nullopt;
+  const std::vector<ValueId>& outputs = graph.node(*product).outputs;
+  if (outputs.size() != 1 || outputs[0] == kNoValue || x == kNoValue) return std::nullopt;
   if (other_operand(graph.node(*product), function) != x) return std::nullopt;
   return product;
 }
@@ -228,7 +235,7 @@ std::optional<ActivationMatch> match_relu(const Graph& graph, NodeId anchor) {
   const Node& user = graph.node(next);
   const bool square = (user.is("Mul") && uses.size() == 2) ||
                       (user.is("Pow") && scalar_constant(graph, user.input(1)) == 2.0);
-  if (!only || !square || user.outputs.size() != 1) return match;
+  if (!only || !square || user.outputs.size() != 1 || user.outputs[0] == kNoValue) return match;
   return ActivationMatch{
       ActivationKind::relu_squared, match.input, kNoValue, user.outputs[0], anchor, {anchor, next}};
 }
@@ -289,7 +296,7 @@ std::optional<ActivationMatch> match_pair(const Graph& graph, NodeId anchor) {
   }
   const auto inner = graph.producer_id(node.inputs[0]);
   if (node.is("Tanh") && inner && graph.node(*inner).is("Softplus")) {
-    const ValueId x = graph.node(*inner).inputs[0];
+    const ValueId x = graph.node(*inner).input(0);
     if (const auto product = gated_by_itself(graph, node.outputs[0], x)) {
       return ActivationMatch{
           ActivationKind::mish,      x, kNoValue, graph.node(*product).outputs[0], anchor,

@@ -9,6 +9,7 @@ namespace onnxpress::patterns {
 namespace {
 
 constexpr int kMaxDepth = 32;              // of the chains that are followed
+constexpr int kMaxSteps = 16;              // of arithmetic on constants
 constexpr std::int64_t kMaxScalar = 4096;  // elements looked at to see that all are equal
 
 bool is_number(DType type) {
@@ -27,8 +28,8 @@ std::optional<double> uniform(const Tensor& tensor) {
   return values.front();
 }
 
-std::optional<double> evaluate(const Graph& graph, ValueId value, int depth) {
-  if (depth > 8) return std::nullopt;
+std::optional<double> evaluate(const Graph& graph, ValueId value, int& steps) {
+  if (++steps > kMaxSteps) return std::nullopt;
   if (const Tensor* tensor = constant_behind(graph, value)) return uniform(*tensor);
   const Node* node = graph.producer(behind_casts(graph, value));
   if (node == nullptr || node->inputs.empty() || node->inputs.size() > 2) return std::nullopt;
@@ -36,12 +37,12 @@ std::optional<double> evaluate(const Graph& graph, ValueId value, int depth) {
                      node->is("Mul") || node->is("Div") || node->is("Add") || node->is("Sub") ||
                      node->is("Pow");
   if (!known) return std::nullopt;
-  const auto a = evaluate(graph, node->inputs[0], depth + 1);
+  const auto a = evaluate(graph, node->inputs[0], steps);
   if (!a) return std::nullopt;
   if (node->is("Sqrt")) return std::sqrt(*a);
   if (node->is("Reciprocal")) return 1.0 / *a;
   if (node->is("Neg")) return -*a;
-  const auto b = evaluate(graph, node->input(1), depth + 1);
+  const auto b = evaluate(graph, node->input(1), steps);
   if (!b) return std::nullopt;
   if (node->is("Mul")) return *a * *b;
   if (node->is("Div")) return *a / *b;
@@ -82,7 +83,8 @@ const Tensor* constant_behind(const Graph& graph, ValueId value) {
 
 std::optional<double> scalar_constant(const Graph& graph, ValueId value) {
   if (value == kNoValue) return std::nullopt;
-  return evaluate(graph, value, 0);
+  int steps = 0;
+  return evaluate(graph, value, steps);
 }
 
 bool nearly_equal(double a, double b) {

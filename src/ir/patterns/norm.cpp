@@ -114,7 +114,8 @@ class Decomposed {
   // The anchor takes the root of variance_ + epsilon, or one over it.
   bool match_root() {
     const Node& node = graph_.node(anchor_);
-    if (node.inputs.empty() || node.outputs.size() != 1) return false;
+    if (node.inputs.empty() || node.outputs.size() != 1 || node.outputs[0] == kNoValue)
+      return false;
     if (node.is("Pow")) {
       const auto exponent = scalar_constant(graph_, node.input(1));
       if (!exponent || (*exponent != 0.5 && *exponent != -0.5)) return false;
@@ -148,6 +149,7 @@ class Decomposed {
                          (square->is("Pow") && scalar_constant(graph_, square->inputs[1]) == 2.0);
     if (!squared) return false;
     centred_ = square->inputs[0];
+    if (centred_ == kNoValue) return false;
     match_.input = centred_;
     match_.kind = NormKind::rms;
     const ValueId source = behind_casts(graph_, centred_);
@@ -164,6 +166,7 @@ class Decomposed {
         step(mean);
       }
     }
+    if (match_.input == kNoValue) return false;
     for (auto id = pending_.rbegin(); id != pending_.rend(); ++id) cover(*id);
     return true;
   }
@@ -216,7 +219,8 @@ class Decomposed {
   // x·r + (shift - mean·r), where r = gain / root.
   bool match_distributed(ValueId factor, NodeId product, ValueId scaled) {
     const auto sum = graph_.single_user(scaled);
-    if (!sum || !graph_.node(*sum).is("Add")) return false;
+    if (!sum || !graph_.node(*sum).is("Add") || graph_.node(*sum).outputs.size() != 1) return false;
+    if (graph_.node(*sum).outputs[0] == kNoValue) return false;
     const ValueId rest = behind_casts(graph_, other_operand(graph_.node(*sum), scaled));
     const auto difference = graph_.producer_id(rest);
     if (!difference || !graph_.node(*difference).is("Sub")) return false;
@@ -286,7 +290,7 @@ bool is_contrib(const Node& node, std::string_view type) {
 
 std::optional<NormMatch> match_operator(const Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
-  if (node.outputs.empty() || node.outputs[0] == kNoValue || node.inputs.empty()) {
+  if (node.outputs.empty() || node.outputs[0] == kNoValue || node.input(0) == kNoValue) {
     return std::nullopt;
   }
   NormMatch match;
@@ -337,7 +341,9 @@ std::vector<NormMatch> match_norms(const Graph& graph, NodeId anchor) {
     for (const Use& use : uses) {
       const Node& user = graph.node(use.node);
       const ValueId gain = other_operand(user, match->output);
-      if (!user.is("Mul") || user.outputs.size() != 1 || !is_row_constant(graph, gain)) break;
+      if (!user.is("Mul") || user.outputs.size() != 1 || user.outputs[0] == kNoValue ||
+          !is_row_constant(graph, gain))
+        break;
       NormMatch one = *match;
       one.gain = gain;
       one.output = user.outputs[0];
