@@ -10,6 +10,7 @@
 #include "exec/fast/fast_kernels.h"
 #include "exec/fast/packed_weights.h"
 #include "exec/fast/products.h"
+#include "exec/fast/residual.h"
 #include "exec/fusion/fused_ops.h"
 
 namespace onnxpress::exec::fast {
@@ -126,17 +127,10 @@ void run_fused(KernelContext& c) {
     }
     p.bias = bias.data();
   }
-  if (c.has_input(6)) {
-    if (c.input(6).size != p.rows * p.n) {
-      throw Error(codes::shape_mismatch, fmt::format("{} + {} do not fit together", to_string(dims),
-                                                     to_string(c.input(6).dims)));
-    }
-    p.residual = c.input(6).as<float>().data();
-  }
   const Level& best = state.weights.level();
   std::byte* scratch = c.scratch(integer_scratch(best, p.rows, p.k));
-  p.c = c.output<float>(0, dims).data();
-  multiply(best, c.pool(), p, scratch);
+  run_with_residual(c, 6, dims, p.residual, p.c,
+                    [&] { multiply(best, c.pool(), p, scratch); });
 }
 
 constexpr std::array kRows{

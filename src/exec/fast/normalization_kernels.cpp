@@ -8,7 +8,9 @@
 #include "base/error_codes.h"
 #include "exec/fast/fast_kernels.h"
 #include "exec/fast/level/level.h"
+#include "exec/fast/residual.h"
 #include "exec/fusion/fused_ops.h"
+#include "exec/kernels/broadcast.h"
 
 namespace onnxpress::exec::fast {
 namespace {
@@ -36,6 +38,10 @@ std::optional<std::string> refuses_norm(const NodeInfo& info) {
   return std::nullopt;
 }
 
+std::int64_t width_of(const Extents& dims) {
+  return dims.empty() ? 1 : dims.back();
+}
+
 const float* vector_of(const KernelContext& c, std::size_t input, std::int64_t width) {
   if (!c.has_input(input)) return nullptr;
   const auto values = c.input(input).as<float>();
@@ -44,37 +50,33 @@ const float* vector_of(const KernelContext& c, std::size_t input, std::int64_t w
               fmt::format("{} factors or summands for rows of {}", values.size(), width));
 }
 
-void run_rows(KernelContext& c, NormRows p, bool rms) {
-  const TensorView& x = c.input(0);
-  p.width = x.rank() == 0 ? 1 : x.dims.back();
-  p.x = x.as<float>().data();
-  p.y = c.output<float>(0, x.dims).data();
+// Rows of p.x, which has sizes `dims`.
+void run_rows(KernelContext& c, NormRows p, const Extents& dims, bool rms) {
+  p.width = width_of(dims);
+  p.y = c.output<float>(0, dims).data();
   if (p.width == 0) return;
   const Level& best = level(c.instruction_set());
   const std::int64_t width = p.width;
-  c.parallel_for(x.size / width, rows_per_chunk(width), [&](std::int64_t begin, std::int64_t end) {
+  c.parallel_for(product(dims) / width, rows_per_chunk(width), [&](std::int64_t begin, std::int64_t end) {
     NormRows some = p;
     const std::int64_t at = begin * width;
     some.x += at;
     some.y += at;
     if (p.residual != nullptr) some.residual += at;
-    if (p.sum != nullptr) some.sum += at;
     some.rows = end - begin;
     rms ? best.rms_norm(some) : best.layer_norm(some);
   });
 }
 
-std::int64_t width_of(const KernelContext& c) {
-  return c.input(0).rank() == 0 ? 1 : c.input(0).dims.back();
-}
-
 template <bool rms>
 void run_norm(KernelContext& c) {
+  const TensorView& x = c.input(0);
   NormRows p;
-  p.gain = vector_of(c, 1, width_of(c));
-  p.shift = rms ? nullptr : vector_of(c, 2, width_of(c));
+  p.x = x.as<float>().data();
+  p.gain = vector_of(c, 1, width_of(x.dims));
+  p.shift = rms ? nullptr : vector_of(c, 2, width_of(x.dims));
   p.epsilon = c.get_float("epsilon", 1e-5F);
-  run_rows(c, p, rms);
+  run_rows(c, p, x.dims, rms);
 }
 
 struct NormState final : KernelState {
@@ -90,19 +92,23 @@ std::unique_ptr<KernelState> prepare_fused(const NodeInfo& info) {
 void run_fused(KernelContext& c) {
   const TensorView& x = c.input(0);
   NormRows p;
-  p.gain = vector_of(c, 2, width_of(c));
-  p.shift = vector_of(c, 3, width_of(c));
-  p.epsilon = c.get_float("epsilon", 1e-5F);
+  p.x = x.as<float>().data();
+  Extents dims = x.dims;
   if (c.has_input(1)) {
-    if (!(c.input(1).dims == x.dims)) {
-      throw Error(codes::shape_mismatch,
-                  fmt::format("{} + {} do not fit together", to_string(x.dims),
-                              to_string(c.input(1).dims)));
+    const TensorView& residual = c.input(1);
+    p.residual = residual.as<float>().data();
+    if (!(residual.dims == dims)) {  // the sum is made first
+      dims = broadcast_shape(dims, residual.dims);
+      float* sum = c.scratch<float>(static_cast<std::size_t>(product(dims))).data();
+      add(c.pool(), p.x, x.dims, residual, sum, dims);
+      p.x = sum;
+      p.residual = nullptr;
     }
-    p.residual = c.input(1).as<float>().data();
   }
-  if (c.wants_output(1)) p.sum = c.output<float>(1, x.dims).data();
-  run_rows(c, p, c.state<NormState>().rms);
+  p.gain = vector_of(c, 2, width_of(dims));
+  p.shift = vector_of(c, 3, width_of(dims));
+  p.epsilon = c.get_float("epsilon", 1e-5F);
+  run_rows(c, p, dims, c.state<NormState>().rms);
 }
 
 std::optional<std::string> refuses_softmax(const NodeInfo& info) {

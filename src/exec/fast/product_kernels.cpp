@@ -9,6 +9,7 @@
 #include "exec/fast/fast_kernels.h"
 #include "exec/fast/packed_weights.h"
 #include "exec/fast/products.h"
+#include "exec/fast/residual.h"
 #include "exec/fusion/fused_ops.h"
 
 namespace onnxpress::exec::fast {
@@ -94,15 +95,7 @@ void run_product(KernelContext& c) {
     }
     p.bias = bias.data();
   }
-  if (c.has_input(3)) {
-    if (c.input(3).size != p.rows * p.n) {
-      throw Error(codes::shape_mismatch, fmt::format("{} + {} do not fit together", to_string(dims),
-                                                     to_string(c.input(3).dims)));
-    }
-    p.residual = c.input(3).as<float>().data();
-  }
-  p.c = c.output<float>(0, dims).data();
-  multiply(w.level(), c.pool(), p);
+  run_with_residual(c, 3, dims, p.residual, p.c, [&] { multiply(w.level(), c.pool(), p); });
 }
 
 constexpr std::array kRows{

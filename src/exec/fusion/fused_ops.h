@@ -8,7 +8,7 @@
 namespace onnxpress::exec::fused {
 
 // y = activation(x × w + bias) + residual. Inputs: x [..., k]; w, a constant [k, n], or [n, k] with
-// `transposed` = 1; bias [n] or left out; residual [..., n] or left out. Attributes: activation
+// `transposed` = 1; bias [n] or left out; residual, which broadcasts with the product, or left out. Attributes: activation
 // (name of a patterns::ActivationKind; absent: none), transposed.
 inline constexpr std::string_view kProduct = "Product";
 
@@ -20,9 +20,8 @@ inline constexpr std::string_view kIntegerProduct = "IntegerProduct";
 // y = activation(x), element by element. Attributes: activation.
 inline constexpr std::string_view kActivation = "Activation";
 
-// y = norm(x + residual) over the last axis; the second output, if it is wanted, is x + residual.
-// Inputs: x, residual or left out, gain [width], shift [width] or left out. Attributes: kind
-// ("layer" or "rms"), epsilon.
+// y = norm(x + residual) over the last axis. Inputs: x, residual (broadcasts) or left out, gain
+// [width], shift [width] or left out. Attributes: kind ("layer" or "rms"), epsilon.
 inline constexpr std::string_view kNorm = "Norm";
 
 // y = softmax(scale · q × kᵀ + mask) × v. Inputs of rank 4: q, k, v, each [batch, heads, rows,

@@ -76,7 +76,6 @@ struct NormRows {
   const float* residual = nullptr;  // added to x first; null: none
   const float* gain = nullptr;      // width
   const float* shift = nullptr;     // width; null: none
-  float* sum = nullptr;             // gets x + residual; null: not wanted
   float* y = nullptr;
   std::int64_t rows = 0, width = 0;
   float epsilon = 0;

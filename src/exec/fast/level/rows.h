@@ -52,11 +52,10 @@ void normalise(const NormRows& p) {
     float* y = p.y + r * p.width;
     if (p.residual != nullptr) {
       const float* residual = p.residual + r * p.width;
-      float* to = p.sum != nullptr ? p.sum + r * p.width : y;
       by_vectors(p.width, [&](std::int64_t i, std::int64_t count) {
-        store_part(to + i, load_part(x + i, count) + load_part(residual + i, count), count);
+        store_part(y + i, load_part(x + i, count) + load_part(residual + i, count), count);
       });
-      x = to;
+      x = y;
     }
     const auto width = static_cast<float>(p.width);
     float mean = 0;

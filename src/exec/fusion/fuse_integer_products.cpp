@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// DynamicQuantizeLinear(x) → MatMulInteger → Cast → Mul by both scales. The quantization stays a
+// node of its own, so that several products share it.
+#include <algorithm>
+#include <array>
+
+#include "exec/fast/level/level.h"
+#include "exec/fusion/fused_ops.h"
+#include "exec/fusion/rewrite.h"
+
+namespace onnxpress::exec {
+namespace {
+
+struct Scaled {
+  NodeId product{}, cast{}, scales{};
+  std::optional<NodeId> second;  // where the scales are multiplied one after the other
+  ValueId x_scale = kNoValue, w_scale = kNoValue, output = kNoValue;
+};
+
+bool is_scale(const Graph& graph, ValueId id, std::int64_t columns) {
+  const Tensor* scale = graph.constant(id);
+  return scale != nullptr && scale->dtype() == DType::float32 && scale->rank() <= 1 &&
+         (scale->size() == 1 || scale->size() == columns);
+}
+
+bool has_zero_point(const Graph& graph, ValueId id) {
+  if (id == kNoValue) return false;
+  const Tensor* zero = graph.constant(id);
+  if (zero == nullptr) return true;
+  const auto values = zero->to_int64s();
+  return std::ranges::any_of(values, [](std::int64_t z) { return z != 0; });
+}
+
+ValueId other(const Node& node, ValueId value) {
+  return node.inputs[node.inputs[0] == value ? 1 : 0];
+}
+
+// The product's integers times both scales, in either order of multiplication.
+std::optional<Scaled> match_scales(const Graph& graph, NodeId id, ValueId x_scale,
+                                   std::int64_t columns) {
+  const auto cast = only_reader(graph, graph.node(id).outputs[0], "Cast");
+  if (!cast || !is_float32(graph, graph.node(*cast).outputs[0])) return std::nullopt;
+  const ValueId floats = graph.node(*cast).outputs[0];
+  const auto mul = only_reader(graph, floats, "Mul");
+  if (!mul) return std::nullopt;
+  Scaled match{.product = id, .cast = *cast, .scales = *mul, .x_scale = x_scale};
+  match.output = graph.node(*mul).outputs[0];
+  const ValueId factor = other(graph.node(*mul), floats);
+  if (factor == x_scale || is_scale(graph, factor, columns)) {
+    const auto second = only_reader(graph, match.output, "Mul");
+    if (!second) return std::nullopt;
+    const ValueId rest = other(graph.node(*second), match.output);
+    match.second = second;
+    match.output = graph.node(*second).outputs[0];
+    match.w_scale = factor == x_scale ? rest : factor;
+    if ((factor == x_scale ? factor : rest) != x_scale) return std::nullopt;
+  } else {
+    const Node* scales = graph.producer(factor);
+    if (scales == nullptr || !scales->is("Mul") ||
+        (scales->inputs[0] != x_scale && scales->inputs[1] != x_scale)) {
+      return std::nullopt;
+    }
+    match.w_scale = other(*scales, x_scale);
+  }
+  if (!is_scale(graph, match.w_scale, columns)) return std::nullopt;
+  return match;
+}
+
+bool fuse_integer_product(Graph& graph, NodeId id) {
+  const Node product = graph.node(id);
+  if (!product.is("MatMulInteger") || has_zero_point(graph, product.input(3))) return false;
+  const Tensor* w = graph.constant(product.inputs[1]);
+  if (w == nullptr || w->rank() != 2 || w->dtype() != DType::int8 ||
+      w->dims()[0] > fast::kMaxIntegerDepth) {
+    return false;
+  }
+  const Node* quantize = graph.producer(product.inputs[0]);
+  if (quantize == nullptr || !quantize->is("DynamicQuantizeLinear") ||
+      quantize->outputs.size() != 3 || quantize->outputs[0] != product.inputs[0] ||
+      quantize->outputs[2] != product.input(2) || !is_float32(graph, quantize->inputs[0])) {
+    return false;
+  }
+  const auto match = match_scales(graph, id, quantize->outputs[1], w->dims()[1]);
+  if (!match) return false;
+  std::vector<NodeId> nodes{match->product, match->cast, match->scales};
+  if (match->second) nodes.push_back(*match->second);
+  replace(graph, nodes, fused::kIntegerProduct,
+          {product.inputs[0], match->x_scale, product.inputs[2], product.inputs[1],
+           match->w_scale, kNoValue, kNoValue},
+          {}, match->output);
+  return true;
+}
+
+}  // namespace
+
+std::size_t fuse_integer_products(Graph& graph) {
+  return static_cast<std::size_t>(std::ranges::count_if(nodes_of(graph), [&](NodeId id) {
+    return is_live(graph, id) && fuse_integer_product(graph, id);
+  }));
+}
+
+}  // namespace onnxpress::exec
