@@ -28,6 +28,9 @@ Program::Program(Graph graph, std::span<const OpsetImport> opsets, std::span<con
   // Before fusion everything is folded that fusion does not want to see as it is.
   fold(options_.fuse, pool);
   if (options_.fuse) {
+    for (const ValueId id : graph_.values()) {
+      if (type(id) != DType::undefined) graph_.mutable_value(id).dtype = type(id);
+    }
     fuse(graph_, opset(Node{}));
     graph_.remove_unused();
     graph_.sort();

@@ -46,7 +46,8 @@ struct Session::Impl {
   Impl(const Model& model, const SessionOptions& options)
       : graph(model.graph),
         opsets(model.opsets),
-        program_options{options.reference_kernels, options.fuse, capped(options.instruction_set)},
+        program_options{options.reference_kernels, options.fuse && !options.reference_kernels,
+                        capped(options.instruction_set)},
         pool(options.threads),
         inputs(ports(graph, graph.inputs())),
         outputs(ports(graph, graph.outputs())),

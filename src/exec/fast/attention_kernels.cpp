@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 
 #include "base/error_codes.h"
 #include "exec/fast/fast_kernels.h"
@@ -32,18 +33,34 @@ struct Sizes {
   std::int64_t batch = 0, heads = 0, rows = 0, depth = 0;
 };
 
+// Of a tensor with fewer dimensions the first ones are 1, as in a broadcasting MatMul.
 Sizes sizes_of(const TensorView& x, bool rows_first) {
-  if (x.rank() != 4) {
+  if (x.rank() > 4 || x.rank() < (rows_first ? 4 : 2)) {
     throw Error(codes::shape_mismatch,
                 fmt::format("attention takes tensors of rank 4, not {}", to_string(x.dims)));
   }
-  return {x.dims[0], x.dims[rows_first ? 2 : 1], x.dims[rows_first ? 1 : 2], x.dims[3]};
+  Extents dims(static_cast<std::size_t>(4 - x.rank()), 1);
+  dims.append(x.dims.span());
+  return {dims[0], dims[rows_first ? 2 : 1], dims[rows_first ? 1 : 2], dims[3]};
 }
 
 RowStrides strides_of(const Sizes& s, bool rows_first) {
-  const std::int64_t batch = s.heads * s.rows * s.depth;
+  const std::int64_t batch = s.batch == 1 ? 0 : s.heads * s.rows * s.depth;
   if (rows_first) return {batch, s.depth, s.heads * s.depth};
   return {batch, s.rows * s.depth, s.depth};
+}
+
+// The number of batch entries; operands with one serve all of them.
+std::int64_t common_batch(std::initializer_list<std::int64_t> batches) {
+  std::int64_t common = 1;
+  for (const std::int64_t batch : batches) {
+    if (common == 1) common = batch;
+    if (batch != 1 && batch != common) {
+      throw Error(codes::shape_mismatch,
+                  fmt::format("attention of {} and {} batch entries", common, batch));
+    }
+  }
+  return common;
 }
 
 AttentionMask mask_of(const TensorView& x, const std::array<std::int64_t, 4>& sizes) {
@@ -68,15 +85,17 @@ void run(KernelContext& c) {
   const Sizes q = sizes_of(c.input(0), state.q_rows_first);
   const Sizes k = sizes_of(c.input(1), state.k_rows_first);
   const Sizes v = sizes_of(c.input(2), state.v_rows_first);
-  if (q.depth != k.depth || k.rows != v.rows || q.batch != k.batch || q.batch != v.batch ||
-      k.heads != v.heads || (k.heads == 0 ? q.heads != 0 : q.heads % k.heads != 0)) {
+  if (q.depth != k.depth || k.rows != v.rows || k.heads != v.heads ||
+      (k.heads == 0 ? q.heads != 0 : q.heads % k.heads != 0)) {
     throw Error(codes::shape_mismatch,
                 fmt::format("queries {}, keys {} and values {} do not fit together",
                             to_string(c.input(0).dims), to_string(c.input(1).dims),
                             to_string(c.input(2).dims)));
   }
   AttentionProblem p;
-  p.batch = q.batch;
+  const TensorView* mask = c.has_input(3) ? &c.input(3) : nullptr;
+  p.batch = common_batch(
+      {q.batch, k.batch, v.batch, mask != nullptr && mask->rank() == 4 ? mask->dims[0] : 1});
   p.heads = q.heads;
   p.key_heads = k.heads;
   p.queries = q.rows;
@@ -87,10 +106,10 @@ void run(KernelContext& c) {
   p.q = {c.input(0).as<float>().data(), strides_of(q, state.q_rows_first)};
   p.k = {c.input(1).as<float>().data(), strides_of(k, state.k_rows_first)};
   p.v = {c.input(2).as<float>().data(), strides_of(v, state.v_rows_first)};
-  if (c.has_input(3)) p.mask = mask_of(c.input(3), {p.batch, p.heads, p.queries, p.keys});
+  if (mask != nullptr) p.mask = mask_of(*mask, {p.batch, p.heads, p.queries, p.keys});
   const Level& best = level(c.instruction_set());
   const auto scratch = c.scratch<float>(attention_scratch_floats(best, c.pool(), p));
-  const Sizes out{q.batch, q.heads, q.rows, v.depth};
+  const Sizes out{p.batch, q.heads, q.rows, v.depth};
   const Extents dims = state.out_rows_first ? Extents{out.batch, out.rows, out.heads, out.depth}
                                             : Extents{out.batch, out.heads, out.rows, out.depth};
   const auto y = c.output<float>(0, dims);

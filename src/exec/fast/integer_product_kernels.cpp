@@ -129,8 +129,7 @@ void run_fused(KernelContext& c) {
   }
   const Level& best = state.weights.level();
   std::byte* scratch = c.scratch(integer_scratch(best, p.rows, p.k));
-  run_with_residual(c, 6, dims, p.residual, p.c,
-                    [&] { multiply(best, c.pool(), p, scratch); });
+  run_with_residual(c, 6, dims, p.residual, p.c, [&] { multiply(best, c.pool(), p, scratch); });
 }
 
 constexpr std::array kRows{

@@ -57,15 +57,16 @@ void run_rows(KernelContext& c, NormRows p, const Extents& dims, bool rms) {
   if (p.width == 0) return;
   const Level& best = level(c.instruction_set());
   const std::int64_t width = p.width;
-  c.parallel_for(product(dims) / width, rows_per_chunk(width), [&](std::int64_t begin, std::int64_t end) {
-    NormRows some = p;
-    const std::int64_t at = begin * width;
-    some.x += at;
-    some.y += at;
-    if (p.residual != nullptr) some.residual += at;
-    some.rows = end - begin;
-    rms ? best.rms_norm(some) : best.layer_norm(some);
-  });
+  c.parallel_for(product(dims) / width, rows_per_chunk(width),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   NormRows some = p;
+                   const std::int64_t at = begin * width;
+                   some.x += at;
+                   some.y += at;
+                   if (p.residual != nullptr) some.residual += at;
+                   some.rows = end - begin;
+                   rms ? best.rms_norm(some) : best.layer_norm(some);
+                 });
 }
 
 template <bool rms>

@@ -15,8 +15,7 @@ void add(ThreadPool& pool, const float* a, const Extents& a_dims, const TensorVi
     broadcast.visit(begin, end,
                     [&](std::int64_t at, const Broadcast::Offsets& offsets, std::int64_t count) {
                       for (std::int64_t i = 0; i < count; ++i) {
-                        out[at + i] =
-                            a[offsets[0] + i * step_a] + other[offsets[1] + i * step_b];
+                        out[at + i] = a[offsets[0] + i * step_a] + other[offsets[1] + i * step_b];
                       }
                     });
   };

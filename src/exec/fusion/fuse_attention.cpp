@@ -100,8 +100,8 @@ bool match_scores(const Graph& graph, ValueId scores, AttentionMatch& match) {
     const ValueId source = unscaled(graph, scores, by);
     if (source == scores) return false;
     // One node a step, so that every one of them is checked for other readers.
-    const ValueId next = patterns::scalar_constant(graph, node->inputs[1]) ? node->inputs[0]
-                                                                           : node->inputs[1];
+    const ValueId next =
+        patterns::scalar_constant(graph, node->inputs[1]) ? node->inputs[0] : node->inputs[1];
     double rest = 1;
     unscaled(graph, next, rest);
     match.scale *= by / rest;

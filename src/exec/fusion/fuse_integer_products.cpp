@@ -85,8 +85,8 @@ bool fuse_integer_product(Graph& graph, NodeId id) {
   std::vector<NodeId> nodes{match->product, match->cast, match->scales};
   if (match->second) nodes.push_back(*match->second);
   replace(graph, nodes, fused::kIntegerProduct,
-          {product.inputs[0], match->x_scale, product.inputs[2], product.inputs[1],
-           match->w_scale, kNoValue, kNoValue},
+          {product.inputs[0], match->x_scale, product.inputs[2], product.inputs[1], match->w_scale,
+           kNoValue, kNoValue},
           {}, match->output);
   return true;
 }

@@ -73,15 +73,13 @@ bool fuse_residual(Graph& graph, NodeId id) {
 }  // namespace
 
 std::size_t fuse_norms(Graph& graph) {
-  return static_cast<std::size_t>(std::ranges::count_if(nodes_of(graph), [&](NodeId id) {
-    return is_live(graph, id) && fuse_norm(graph, id);
-  }));
+  return static_cast<std::size_t>(std::ranges::count_if(
+      nodes_of(graph), [&](NodeId id) { return is_live(graph, id) && fuse_norm(graph, id); }));
 }
 
 std::size_t fuse_residual_norms(Graph& graph) {
-  return static_cast<std::size_t>(std::ranges::count_if(nodes_of(graph), [&](NodeId id) {
-    return is_live(graph, id) && fuse_residual(graph, id);
-  }));
+  return static_cast<std::size_t>(std::ranges::count_if(
+      nodes_of(graph), [&](NodeId id) { return is_live(graph, id) && fuse_residual(graph, id); }));
 }
 
 }  // namespace onnxpress::exec

@@ -8,8 +8,8 @@
 namespace onnxpress::exec::fused {
 
 // y = activation(x × w + bias) + residual. Inputs: x [..., k]; w, a constant [k, n], or [n, k] with
-// `transposed` = 1; bias [n] or left out; residual, which broadcasts with the product, or left out. Attributes: activation
-// (name of a patterns::ActivationKind; absent: none), transposed.
+// `transposed` = 1; bias [n] or left out; residual, which broadcasts with the product, or left out.
+// Attributes: activation (name of a patterns::ActivationKind; absent: none), transposed.
 inline constexpr std::string_view kProduct = "Product";
 
 // y = activation(float(codes × w) · scale · w_scale + bias) + residual. Inputs: codes u8 [..., k],
