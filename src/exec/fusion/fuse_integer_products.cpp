@@ -43,7 +43,11 @@ std::optional<Scaled> match_scales(const Graph& graph, NodeId id, ValueId x_scal
   const ValueId floats = graph.node(*cast).outputs[0];
   const auto mul = only_reader(graph, floats, "Mul");
   if (!mul) return std::nullopt;
-  Scaled match{.product = id, .cast = *cast, .scales = *mul, .x_scale = x_scale};
+  Scaled match;
+  match.product = id;
+  match.cast = *cast;
+  match.scales = *mul;
+  match.x_scale = x_scale;
   match.output = graph.node(*mul).outputs[0];
   const ValueId factor = other(graph.node(*mul), floats);
   if (factor == x_scale || is_scale(graph, factor, columns)) {
