@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstring>
 #include <random>
-#include <ranges>
 
 #include "base/error_codes.h"
 
@@ -59,8 +58,8 @@ InputSizes fitting_sizes(std::span<const InputSpec> inputs, InputSizes wanted) {
   }
   if (!has_sequence) {
     const bool open = std::ranges::any_of(inputs, [](const InputSpec& input) {
-      return std::ranges::any_of(input.shape | std::views::drop(1),
-                                 [](const Dim& dim) { return !dim.known(); });
+      return !input.shape.empty() && std::any_of(input.shape.begin() + 1, input.shape.end(),
+                                                 [](const Dim& dim) { return !dim.known(); });
     });
     if (!open) wanted.sequence = 0;
   }

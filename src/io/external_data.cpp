@@ -207,8 +207,7 @@ void ExternalFiles::check_overlaps() const {
   for (const auto& [location, opened] : files_) {
     auto ranges = opened.ranges;
     std::ranges::sort(ranges);
-    const auto [first, last] = std::ranges::unique(ranges);
-    ranges.erase(first, last);
+    ranges.erase(std::unique(ranges.begin(), ranges.end()), ranges.end());
     for (std::size_t i = 1; i < ranges.size(); ++i) {
       if (ranges[i].first < ranges[i - 1].second) {
         fail(location,

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every comparison states: machine, versions, command; and how its result file is written."""
+import os
+import pathlib
+import platform
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/interop"))
+
+import numpy as np  # noqa: E402
+import onnxruntime as ort  # noqa: E402
+from harness import Program  # noqa: E402
+
+THREADS = 2
+DEV = ROOT / "models/sst2-minilm-l3/dev.tsv"
+
+
+def program():
+    return Program(pathlib.Path(os.environ.get("ONNXPRESS", ROOT / "build/release/onnxpress")))
+
+
+def machine():
+    cpuinfo = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf8")
+    line = next((x for x in cpuinfo.splitlines() if x.startswith("model name")), "unknown: unknown")
+    return f"{line.split(':', 1)[1].strip()}, {os.cpu_count()} cores"
+
+
+def timed(work):
+    """(seconds, result)"""
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
+
+
+def write_result(name, title, lines, document):
+    """Prints the result and writes benchmarks/results/NAME.md."""
+    host = document["host"]
+    text = "\n".join([
+        f"# {title}", "",
+        f"- machine: {machine()}; onnxpress used {host['instruction_set']}, {THREADS} threads",
+        f"- onnxpress {document['tool']['version']} ({document['tool']['commit']}), "
+        f"ONNX Runtime {ort.__version__}, numpy {np.__version__}, Python {platform.python_version()}, "
+        f"{platform.system()} {platform.release()}",
+        f"- date: {time.strftime('%Y-%m-%d')}",
+        f"- command: `benchmarks/run_all {name}`", "", *lines, ""])
+    print(text)
+    (ROOT / "benchmarks/results").mkdir(exist_ok=True)
+    (ROOT / f"benchmarks/results/{name}.md").write_text(text, encoding="utf8")

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every preset's file loads in ONNX Runtime and computes there what it computes in our executor.
+
+`lossless` gives bit-identical outputs in ONNX Runtime; all presets give the same bytes for one thread
+and for two.
+"""
+import numpy as np
+from harness import (PRESETS, Checks, Program, arguments, batches, has_vnni, model_path, ort_run,
+                     ort_session)
+
+# Share of predictions that must be the same in both engines. Float rounding differs by the order of
+# sums; activations at the border between two codes may fall to either side.
+SAME_PREDICTIONS = {"lossless": 1.0, "fp16": 0.995, "int8-weights": 1.0, "int8-dynamic": 0.995}
+
+
+def compare(checks, program, name, preset, original, path, inputs_list):
+    session = ort_session(path)
+    rows, same, worst = 0, 0, 0.0
+    identical = True
+    reference = ort_session(original) if preset == "lossless" else None
+    for inputs in inputs_list:
+        theirs = ort_run(session, inputs)
+        ours = program.run(path, inputs)
+        for key, value in theirs.items():
+            rows += value[..., 0].size
+            same += int((value.argmax(-1) == ours[key].argmax(-1)).sum())
+            worst = max(worst, float(np.abs(value - ours[key]).max(initial=0.0)) /
+                        max(1.0, float(value.std())))
+        if reference:
+            before = ort_run(reference, inputs)
+            identical &= all(before[k].tobytes() == theirs[k].tobytes() for k in theirs)
+    share = same / rows
+    # Where sums of products may saturate in ONNX Runtime (u8 x s8 without VNNI), print only.
+    judged = preset != "int8-dynamic" or has_vnni()
+    # A few rows say nothing about half a percent: one near tie may fall to the other side.
+    enough = share >= SAME_PREDICTIONS[preset] or (rows < 200 and rows - same <= 1)
+    checks.that(enough or not judged,
+                f"{name} {preset}: {100 * share:.2f} % of {rows} predictions as in ONNX Runtime, "
+                f"largest difference {worst:.1e} x max(1, std)"
+                + ("" if judged else " (not judged: this CPU has no VNNI)"))
+    if reference:
+        checks.that(identical, f"{name} lossless: bit-identical to the original in ONNX Runtime")
+
+
+def main():
+    args = arguments("bundled or shared model, e.g. vit-digits or zoo/bert-legacy")
+    original = model_path(args.model)
+    checks, program = Checks(), Program(args.onnxpress)
+    inputs_list = list(batches(program, args.model, original))
+    for preset in PRESETS:
+        out, again = program.folder / f"{preset}.onnx", program.folder / f"{preset}-again.onnx"
+        program.call("compress", original, "-o", out, "--preset", preset, "--threads", 2)
+        program.call("compress", original, "-o", again, "--preset", preset, "--threads", 1)
+        checks.that(out.read_bytes() == again.read_bytes(),
+                    f"{args.model} {preset}: same bytes for one thread and for two")
+        before, after = original.stat().st_size, out.stat().st_size
+        checks.that(after <= before, f"{args.model} {preset}: {before} to {after} bytes")
+        compare(checks, program, args.model, preset, original, out, inputs_list)
+    checks.finish()
+
+
+if __name__ == "__main__":
+    main()
