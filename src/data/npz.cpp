@@ -107,11 +107,17 @@ std::vector<NamedTensor> read_npz(const fs::path& path) {
   }
   const Archive archive = open_archive(*file);
   std::vector<NamedTensor> arrays;
+  // Entries that share compressed bytes must not add up to more than the archive can hold.
+  std::uint64_t room = file->bytes().size() * kMaxDeflateRatio;
   const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
   for (zip_int64_t i = 0; i < count; ++i) {
     const auto index = static_cast<zip_uint64_t>(i);
     zip_stat_t status;
-    if (zip_stat_index(archive.get(), index, 0, &status) != 0) {
+    zip_stat_init(&status);
+    constexpr zip_uint64_t kNeeded = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE |
+                                     ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
+    if (zip_stat_index(archive.get(), index, 0, &status) != 0 ||
+        (status.valid & kNeeded) != kNeeded) {
       throw Error(codes::bad_data, fmt::format("{}: entry {} can't be read", path.string(), i));
     }
     std::string name = status.name;
@@ -121,6 +127,8 @@ std::vector<NamedTensor> read_npz(const fs::path& path) {
       if (std::ranges::find(arrays, name, &NamedTensor::name) != arrays.end()) {
         throw Error(codes::bad_data, "the name comes twice");
       }
+      if (status.size > room) throw Error(codes::bad_data, "the archive states an impossible size");
+      room -= status.size;
       const auto bytes = std::make_shared<const std::vector<std::byte>>(
           read_entry(archive.get(), index, status, file->bytes().size()));
       arrays.push_back({name, parse_npy(*bytes, bytes)});
