@@ -14,6 +14,7 @@ namespace onnxpress {
 namespace {
 
 constexpr std::int64_t kTinyElements = 1024;
+constexpr std::int64_t kMostColumns = std::int64_t{1} << 40;
 constexpr int kMaxPath = 16;          // nodes between a product and its stored weight
 constexpr int kMaxBodyDepth = 32;     // of bodies within bodies
 constexpr std::size_t kFewUses = 64;  // readers of a weight that are looked at one by one
@@ -199,8 +200,8 @@ class Finder {
     LinearUnit unit = new_unit(id, *weight, tensor);
     unit.weight_operand = operand;
     if (node.op_type == "MatMulNBits" || node.op_type == "MatMulBnb4") {
-      unit.in = node.attributes.get_int("K", 0);
-      unit.out = node.attributes.get_int("N", 0);
+      unit.in = std::clamp<std::int64_t>(node.attributes.get_int("K", 0), 0, kMostColumns);
+      unit.out = std::clamp<std::int64_t>(node.attributes.get_int("N", 0), 0, kMostColumns);
       unit.layout = WeightLayout::out_in;
     } else if (tensor.rank() == 2) {
       const bool turned = weight->transposed != (node.attributes.get_int("transB", 0) != 0);
