@@ -24,6 +24,7 @@ struct Stored {
   ValueId value = kNoValue;
   std::vector<NodeId> path;
   bool transposed = false;
+  bool reshaped = false;  // perhaps; Transposes of more or fewer than two dimensions count too
   bool dequantized = false;
 };
 
@@ -44,12 +45,17 @@ std::optional<Stored> stored_behind(const Graph& graph, ValueId operand) {
     if (!id) return std::nullopt;
     const Node& node = graph.node(*id);
     if (node.is("Transpose")) {
-      if (!swaps_two(node)) return std::nullopt;
-      stored.transposed = !stored.transposed;
+      if (swaps_two(node)) {
+        stored.transposed = !stored.transposed;
+      } else {
+        stored.reshaped = true;
+      }
     } else if (node.op_type == "DequantizeLinear") {
       stored.dequantized = true;
-    } else if (!node.is("Identity") && !node.is("Cast") && !node.is("Reshape") &&
-               !node.is("Squeeze") && !node.is("Unsqueeze") && !node.is("Flatten")) {
+    } else if (node.is("Reshape") || node.is("Squeeze") || node.is("Unsqueeze") ||
+               node.is("Flatten")) {
+      stored.reshaped = true;
+    } else if (!node.is("Identity") && !node.is("Cast")) {
       return std::nullopt;
     }
     if (node.inputs.empty() || node.inputs[0] == kNoValue) return std::nullopt;
@@ -65,7 +71,8 @@ std::string show(const Dims& dims) {
 
 class Finder {
  public:
-  Finder(const Graph& graph, Labels& labels) : graph_(graph), labels_(labels) {}
+  Finder(const Graph& graph, const SymbolicShapes& shapes, Labels& labels)
+      : graph_(graph), shapes_(shapes), labels_(labels) {}
 
   LinearUnits run() {
     for (const NodeId id : graph_.nodes()) {
@@ -123,7 +130,9 @@ class Finder {
       return;
     }
     const Tensor& tensor = *weight.constant;
-    if (tensor.rank() != 2 || (right->transposed && tensor.rank() != 2)) {
+    const SymbolicShape* operand = shapes_.shape(node.inputs[1]);
+    const bool reshaped_to_matrix = right->reshaped && operand != nullptr && operand->size() == 2;
+    if (tensor.rank() != 2 && !reshaped_to_matrix) {
       add_row(id, {RefusalKind::not_a_matrix,
                    fmt::format("its constant operand has shape {}, not two dimensions",
                                show(tensor.dims()))});
@@ -151,8 +160,12 @@ class Finder {
     const bool gemm = node.op_type == "Gemm" || node.op_type == "FusedGemm";
     const bool turned = weight.transposed != (node.attributes.get_int("transB", 0) != 0);
     unit.layout = turned ? WeightLayout::out_in : WeightLayout::in_out;
-    unit.in = tensor.dims()[turned ? 1 : 0];
-    unit.out = tensor.dims()[turned ? 0 : 1];
+    if (weight.reshaped) {
+      set_reshaped_sizes(unit, node, tensor);
+    } else {
+      unit.in = tensor.dims()[turned ? 1 : 0];
+      unit.out = tensor.dims()[turned ? 0 : 1];
+    }
     const bool scaled =
         node.attributes.get_float("alpha", 1) != 1 || node.attributes.get_int("transA", 0) != 0 ||
         (gemm && node.input(2) != kNoValue && node.attributes.get_float("beta", 1) != 1);
@@ -183,6 +196,23 @@ class Finder {
              fmt::format("its weight {} is too small to gain anything", show(tensor.dims())));
     }
     add(std::move(unit));
+  }
+
+  // The sizes of a matrix that is stored in another shape. Where they are those of the stored
+  // tensor all the same, nothing is lost; else the unit must wait until constants are folded.
+  void set_reshaped_sizes(LinearUnit& unit, const Node& node, const Tensor& tensor) {
+    const bool turned = node.attributes.get_int("transB", 0) != 0;
+    unit.in = std::max<std::int64_t>(0, shapes_.size(node.inputs[1], turned ? 1 : 0));
+    unit.out = std::max<std::int64_t>(0, shapes_.size(node.inputs[1], turned ? 0 : 1));
+    const Dims dims =
+        unit.layout == WeightLayout::in_out ? Dims{unit.in, unit.out} : Dims{unit.out, unit.in};
+    const bool only_two_swapped = std::all_of(
+        unit.weight_path.begin(), unit.weight_path.end(),
+        [&](NodeId id) { return !graph_.node(id).is("Transpose") || swaps_two(graph_.node(id)); });
+    if (tensor.dims() == dims && only_two_swapped) return;
+    refuse(unit, RefusalKind::not_a_matrix,
+           fmt::format("its weight is stored as {} and reshaped: fold constants first",
+                       show(tensor.dims())));
   }
 
   // Integer products and packed weights: found, so that attention and feed-forward are seen in
@@ -352,14 +382,15 @@ class Finder {
   }
 
   const Graph& graph_;
+  const SymbolicShapes& shapes_;
   Labels& labels_;
   LinearUnits found_;
 };
 
 }  // namespace
 
-LinearUnits find_linear_units(const Graph& graph, Labels& labels) {
-  return Finder(graph, labels).run();
+LinearUnits find_linear_units(const Graph& graph, const SymbolicShapes& shapes, Labels& labels) {
+  return Finder(graph, shapes, labels).run();
 }
 
 }  // namespace onnxpress

@@ -6,6 +6,7 @@
 #include "ir/graph.h"
 #include "model/labels.h"
 #include "model/linear_unit.h"
+#include "model/symbolic_shapes.h"
 
 namespace onnxpress {
 
@@ -15,6 +16,7 @@ struct LinearUnits {
 };
 
 // Finds the products of a graph and which of them are linear units, in the order of the graph.
-[[nodiscard]] LinearUnits find_linear_units(const Graph& graph, Labels& labels);
+[[nodiscard]] LinearUnits find_linear_units(const Graph& graph, const SymbolicShapes& shapes,
+                                            Labels& labels);
 
 }  // namespace onnxpress

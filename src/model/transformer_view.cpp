@@ -85,7 +85,8 @@ void name_computed(std::vector<ProductRow>& rows, const std::vector<Attention>& 
 TransformerView TransformerView::of(const Graph& graph) {
   TransformerView view;
   Labels labels(graph);
-  LinearUnits linear = find_linear_units(graph, labels);
+  const SymbolicShapes shapes(graph);
+  LinearUnits linear = find_linear_units(graph, shapes, labels);
   view.units_ = std::move(linear.units);
   view.products_ = std::move(linear.products);
   view.embeddings_ = find_embeddings(graph, labels);
@@ -95,7 +96,7 @@ TransformerView TransformerView::of(const Graph& graph) {
     for (auto& norm : patterns::match_norms(graph, id)) norms.push_back(std::move(norm));
     if (auto act = patterns::match_activation(graph, id)) activations.push_back(std::move(*act));
   }
-  const ViewIndex index(graph, view.units_, norms, activations);
+  const ViewIndex index(graph, shapes, view.units_, norms, activations);
   view.attentions_ = find_attentions(index);
   view.feed_forwards_ = find_feed_forwards(index);
   std::vector<std::optional<UnitIndex>> heads;

@@ -15,14 +15,14 @@ std::size_t at(ValueId value) {
 
 }  // namespace
 
-ViewIndex::ViewIndex(const Graph& graph, std::span<const LinearUnit> units,
-                     std::span<const patterns::NormMatch> norms,
+ViewIndex::ViewIndex(const Graph& graph, const SymbolicShapes& shapes,
+                     std::span<const LinearUnit> units, std::span<const patterns::NormMatch> norms,
                      std::span<const patterns::ActivationMatch> activations)
     : graph_(graph),
       units_(units),
       norms_(norms),
       activations_(activations),
-      shapes_(graph),
+      shapes_(shapes),
       unit_by_value_(graph.value_capacity(), -1),
       unit_by_node_(graph.node_capacity(), -1),
       norm_by_value_(graph.value_capacity(), -1),

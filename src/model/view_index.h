@@ -17,7 +17,7 @@ namespace onnxpress {
 // What is known of a graph while its view is made: who computes which value.
 class ViewIndex {
  public:
-  ViewIndex(const Graph& graph, std::span<const LinearUnit> units,
+  ViewIndex(const Graph& graph, const SymbolicShapes& shapes, std::span<const LinearUnit> units,
             std::span<const patterns::NormMatch> norms,
             std::span<const patterns::ActivationMatch> activations);
 
@@ -44,7 +44,7 @@ class ViewIndex {
   std::span<const LinearUnit> units_;
   std::span<const patterns::NormMatch> norms_;
   std::span<const patterns::ActivationMatch> activations_;
-  SymbolicShapes shapes_;
+  const SymbolicShapes& shapes_;
   std::vector<std::int32_t> unit_by_value_, unit_by_node_, norm_by_value_, activation_by_value_;
   std::vector<std::int32_t> next_reader_, first_reader_;  // lists of norms by input
 };

@@ -107,6 +107,30 @@ TEST(LinearUnits, RefuseOtherRanksAndSides) {
                  RefusalKind::left_operand);
 }
 
+TEST(LinearUnits, SeeAMatrixThatIsStoredInAnotherShape) {
+  Case keras;  // [in, heads, size]
+  const ValueId stored = keras.b.tensor({64, 4, 24});
+  const auto view = keras.view(keras.b.matmul(keras.x, keras.b.reshape(stored, {64, -1})));
+  ASSERT_EQ(view.units().size(), 1U);
+  EXPECT_EQ(view.units()[0].in, 64);
+  EXPECT_EQ(view.units()[0].out, 96);
+  EXPECT_EQ(view.units()[0].weight, stored);
+  ASSERT_EQ(view.units()[0].why_not.size(), 1U);
+  EXPECT_EQ(view.units()[0].why_not[0].kind, RefusalKind::not_a_matrix);
+  Case other;  // a matrix of other sizes
+  const ValueId flat = other.b.tensor({32, 128});
+  const auto reshaped = other.view(other.b.matmul(other.x, other.b.reshape(flat, {64, 64})));
+  ASSERT_EQ(reshaped.units().size(), 1U);
+  EXPECT_EQ(reshaped.units()[0].out, 64);
+  EXPECT_FALSE(reshaped.units()[0].compressible());
+  Case same;  // nothing changes
+  const ValueId kept = same.b.reshape(same.b.transpose(same.b.tensor({96, 64}), {1, 0}), {64, 96});
+  const auto plain = same.view(same.b.matmul(same.x, kept));
+  ASSERT_EQ(plain.units().size(), 1U);
+  EXPECT_TRUE(plain.units()[0].compressible());
+  EXPECT_EQ(plain.units()[0].layout, WeightLayout::out_in);
+}
+
 TEST(LinearUnits, RefuseAWeightThatSomethingElseReads) {
   Case c;
   const ValueId weight = c.b.tensor({64, 64});
