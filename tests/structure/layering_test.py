@@ -8,11 +8,11 @@ from repository import files, read
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 # What a public header may include besides "onnxpress/…": the standard library has no slash and no .h.
 STANDARD = re.compile(r"[a-z_0-9]+")
-# Only these may see a library: {header prefix: layers}.
+# Only these may see a library: {header prefix: layers}. `doctor` (api) names versions and tests oneDNN.
 KEPT_APART = {
-    "google/protobuf": {"io", "ir"},
+    "google/protobuf": {"io", "ir", "api"},
     "onnx/": {"io", "ir"},
-    "oneapi/": {"exec"},
+    "oneapi/": {"exec", "api"},
     "dnnl": {"exec"},
     "hwy/": {"exec", "base"},
     "sentencepiece": {"data"},
