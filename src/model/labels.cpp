@@ -7,7 +7,12 @@
 namespace onnxpress {
 namespace {
 
+// "layer.query.weight" without ".weight" → "layer.query"; also where a quantizer or a cast has made
+// a new tensor of it and said so ("layer.query.weight_q").
 std::string without_suffix(std::string_view name, std::string_view suffix) {
+  for (const std::string_view made : {"_quantized", "_half", "_q"}) {
+    if (name.ends_with(made)) name.remove_suffix(made.size());
+  }
   if (name.size() <= suffix.size() || !name.ends_with(suffix)) return {};
   return std::string(name.substr(0, name.size() - suffix.size()));
 }

@@ -192,6 +192,26 @@ TEST(LinearUnits, HaveLabelsThatDiffer) {
   EXPECT_FALSE(labels.contains(""));
 }
 
+TEST(LinearUnits, KeepTheirLabelsWhenTheirWeightsAreReplaced) {
+  const auto label = [](const char* node, const char* weight) {
+    Builder b;
+    const ValueId x = b.state(64);
+    const ValueId w =
+        b.graph.add_constant(weight, Tensor::of<float>({64, 64}, std::vector<float>(4096)));
+    const ValueId y = b.matmul(x, w);
+    b.graph.mutable_node(*b.graph.producer_id(y)).name = node;
+    b.output(y);
+    return TransformerView::of(b.graph).units()[0].label;
+  };
+  EXPECT_EQ(label("node_12", "layer.0.query.weight"), "layer.0.query");
+  EXPECT_EQ(label("node_12_integer", "layer.0.query.weight_q"), "layer.0.query");
+  EXPECT_EQ(label("node_12", "layer.0.query.weight_half"), "layer.0.query");
+  EXPECT_EQ(label("/layer.0/query/MatMul", "onnx::MatMul_7"), "layer.0/query");
+  EXPECT_EQ(label("/layer.0/query/MatMul_quant", "onnx::MatMul_7_quantized"), "layer.0/query");
+  EXPECT_EQ(label("node_12", "val_3"), "node_12");
+  EXPECT_EQ(label("", "val_3"), "MatMul");
+}
+
 TEST(LinearUnits, AreFoundInLinearTime) {
   // A tower of Identities over one weight, thousands of times: neither depth nor sharing may hurt.
   Case c;
