@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/error_codes.h"
+#include "exec/memory_size.h"
 
 namespace onnxpress::exec {
 namespace {
@@ -20,7 +21,9 @@ std::size_t rounded_up(std::size_t bytes) {
 }  // namespace
 
 std::shared_ptr<std::byte> allocate_bytes(std::size_t bytes) {
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded_up(bytes)));
+  auto* memory = bytes > machine_memory()
+                     ? nullptr
+                     : static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded_up(bytes)));
   if (memory == nullptr) {
     throw Error(codes::out_of_memory,
                 fmt::format("{} bytes for an intermediate value can't be allocated", bytes));
@@ -113,6 +116,7 @@ void Scratch::reset() {
 }
 
 std::byte* Scratch::allocate(std::size_t bytes) {
+  if (bytes > machine_memory()) return allocate_bytes(bytes).get();  // throws
   const std::size_t size = rounded_up(bytes);
   total_ += size;
   if (chunks_.empty() || capacity_ - used_ < size) {

@@ -11,7 +11,7 @@ namespace onnxpress::exec {
 namespace {
 
 // Values that sizes alone determine are kept with the plan up to this many bytes each.
-constexpr std::size_t kLargestKeptBytes = std::size_t{16} << 20;
+constexpr std::size_t kLargestKeptBytes = std::size_t{1} << 20;
 
 }  // namespace
 

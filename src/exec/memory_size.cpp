@@ -11,6 +11,12 @@
 
 namespace onnxpress::exec {
 
+std::size_t machine_memory() {
+  static const auto bytes = static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES)) *
+                            static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return bytes;
+}
+
 std::size_t memory_size(DType dtype, const Extents& dims) {
   std::optional<std::int64_t> count = 1;
   for (const std::int64_t size : dims) {
@@ -22,9 +28,7 @@ std::size_t memory_size(DType dtype, const Extents& dims) {
   }
   if (std::ranges::find(dims, 0) != dims.end()) return 0;
   const auto bytes = count ? byte_size(dtype, *count) : std::nullopt;
-  static const std::int64_t machine =
-      static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
-  if (!bytes || *bytes > machine) {
+  if (!bytes || static_cast<std::size_t>(*bytes) > machine_memory()) {
     throw Error(codes::out_of_memory, fmt::format("a tensor of type {} and shape {} does not fit",
                                                   name(dtype), to_string(dims)));
   }

@@ -8,6 +8,7 @@
 #include "exec/kernels/families.h"
 #include "exec/kernels/gemm.h"
 #include "exec/kernels/windows.h"
+#include "exec/memory_size.h"
 
 namespace onnxpress::exec {
 namespace {
@@ -51,9 +52,11 @@ void convolve(KernelContext& c) {
   const Windows w =
       windows(c, Extents(x.dims.span().subspan(2)), Extents(weight.dims.span().subspan(2)));
   const std::int64_t filters = weight.dims[0] / groups, channels = weight.dims[1];
-  const std::int64_t depth = channels * product(w.kernel), places = product(w.output);
   Extents dims{x.dims[0], weight.dims[0]};
   dims.append(w.output.span());
+  static_cast<void>(memory_size(x.dtype, dims));
+  const std::int64_t depth = channels * product(w.kernel), places = product(w.output);
+  static_cast<void>(memory_size(DType::float64, {depth, places}));
   if (c.has_input(2) && c.input(2).size != weight.dims[0]) {
     throw Error(codes::shape_mismatch, "one bias per filter is needed");
   }
