@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -35,6 +36,8 @@ void Budget::take_heap(std::uint64_t bytes) {
 }
 
 namespace {
+
+constexpr std::size_t kMessageLimit = std::numeric_limits<std::int32_t>::max();
 
 OpsetImport read_opset(Bytes message) {
   OpsetImport import;
@@ -85,6 +88,12 @@ ModelRules rules_of(const Model& model) {
 }
 
 Model read_message(Bytes message, ReadContext& context) {
+  if (message.size() > kMessageLimit) {
+    throw Error(
+        codes::broken_wire,
+        fmt::format("{} bytes are over protobuf's limit of {}", message.size(), kMessageLimit),
+        "export the model with its weights in external data");
+  }
   Model model;
   std::optional<Bytes> graph;
   FieldReader reader(message, "ModelProto");

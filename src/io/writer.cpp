@@ -72,7 +72,8 @@ void StagedModel::publish() && {
       state->data.empty() ? fs::path() : state->destination.parent_path() / state->data.filename();
   const bool move_data = !data.empty() && !(fs::exists(data) && same_contents(state->data, data));
   if (move_data) {
-    io::move_into_place(state->data, data, state->force);
+    // Never over another file of that name: it may belong to another model.
+    io::move_into_place(state->data, data, false);
     io::sync_folder_of(data);
   }
   try {

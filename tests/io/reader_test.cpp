@@ -184,6 +184,14 @@ TEST(ReadModel, SaysWhichFile) {
   EXPECT_THAT([] { (void)read_model("/dev/zero"); }, Fails("E0202"));  // A19
 }
 
+TEST(ReadModel, FilesOverProtobufsLimitAreRefused) {  // A18
+  const test::TemporaryFolder folder;
+  write_file(folder / "huge.onnx", test::parse_to_bytes(kSmall));
+  std::filesystem::resize_file(folder / "huge.onnx", std::uintmax_t{1} << 31);  // a hole
+  EXPECT_THAT([&] { (void)read_model(folder / "huge.onnx"); },
+              Fails("E0303", HasSubstr("protobuf's limit")));
+}
+
 TEST(ReadModel, SharesTheFilesBytes) {
   ONNXPRESS_SHARED_OR_SKIP(shared);
   const auto path = shared / "models/minilm-l6-sst2/model.onnx";

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <optional>
 
@@ -65,6 +66,33 @@ TEST(Writer, AnUnpublishedModelLeavesNothing) {
   const test::TemporaryFolder folder;
   { const StagedModel staged = stage_model(small(), folder / "m.onnx"); }
   EXPECT_TRUE(names_in(folder.path()).empty());
+}
+
+TEST(Writer, LeftoversOfKilledProcessesGoAfterAnHour) {
+  const test::TemporaryFolder folder;
+  for (const char* name : {"m.onnx.tmp-old", "m.onnx.tmp-new", "other.onnx.tmp-old"}) {
+    fs::create_directory(folder / name);
+    write_file(folder / name / "m.onnx", "half");
+    if (std::string_view(name).ends_with("old")) {
+      fs::last_write_time(folder / name, fs::file_time_type::clock::now() - std::chrono::hours(2));
+    }
+  }
+  stage_model(small(), folder / "m.onnx").publish();
+  EXPECT_EQ(names_in(folder.path()),
+            (std::vector<std::string>{"m.onnx", "m.onnx.tmp-new", "other.onnx.tmp-old"}));
+}
+
+TEST(Writer, ADataFileOfAnotherModelIsNotReplaced) {
+  const test::TemporaryFolder folder;
+  WriteOptions options;
+  options.external = ExternalData::always;
+  options.force = true;
+  StagedModel staged = stage_model(large(4096), folder / "m.onnx", options);
+  const fs::path data = staged.data_path();
+  write_file(data, "something else");
+  EXPECT_THAT([&] { std::move(staged).publish(); }, Fails("E0204"));
+  EXPECT_EQ(read_file(data), "something else");
+  EXPECT_FALSE(fs::exists(folder / "m.onnx"));
 }
 
 TEST(Writer, SignalHandlersCanRemoveWhatIsStaged) {
