@@ -7,7 +7,13 @@
 namespace onnxpress::exec::fast {
 namespace {
 
-constexpr std::int64_t kRowBlock = 96;  // a multiple of every level's tile
+// Rows of a block: a multiple of every level's tile, and as many as the second-level cache holds.
+std::int64_t row_block(std::int64_t k) {
+  constexpr std::int64_t kTiles = 96;
+  return std::clamp(131072 / std::max<std::int64_t>(1, k) / kTiles, std::int64_t{1},
+                    std::int64_t{4}) *
+         kTiles;
+}
 // Multiply-adds below which other threads are not worth waking.
 constexpr std::int64_t kSerialWork = 200'000;
 
@@ -17,10 +23,10 @@ std::int64_t divide_up(std::int64_t a, std::int64_t b) {
 
 // Calls body(first row, rows, first panel, last panel) for blocks that cover the product.
 template <class Body>
-void by_blocks(ThreadPool& pool, std::int64_t rows, std::int64_t panels, std::int64_t work,
-               const Body& body) {
+void by_blocks(ThreadPool& pool, std::int64_t rows, std::int64_t block, std::int64_t panels,
+               std::int64_t work, const Body& body) {
   if (rows == 0 || panels == 0) return;
-  const std::int64_t row_blocks = divide_up(rows, kRowBlock);
+  const std::int64_t row_blocks = divide_up(rows, block);
   const std::int64_t wanted =
       pool.threads() == 1 || work < kSerialWork ? 1 : std::int64_t{4} * pool.threads();
   const std::int64_t panel_blocks =
@@ -29,9 +35,9 @@ void by_blocks(ThreadPool& pool, std::int64_t rows, std::int64_t panels, std::in
   const std::int64_t blocks = divide_up(panels, panels_each);
   const auto some = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t task = begin; task < end; ++task) {
-      const std::int64_t row = task / blocks * kRowBlock;
+      const std::int64_t row = task / blocks * block;
       const std::int64_t panel = task % blocks * panels_each;
-      body(row, std::min(kRowBlock, rows - row), panel, std::min(panel + panels_each, panels));
+      body(row, std::min(block, rows - row), panel, std::min(panel + panels_each, panels));
     }
   };
   const std::int64_t tasks = row_blocks * blocks;
@@ -47,7 +53,7 @@ T* offset(T* pointer, std::int64_t by) {
 
 void multiply(const Level& level, ThreadPool& pool, const FloatProduct& p) {
   const std::int64_t panels = divide_up(p.n, level.float_panel);
-  by_blocks(pool, p.rows, panels, p.rows * p.n * p.k,
+  by_blocks(pool, p.rows, row_block(p.k), panels, p.rows * p.n * p.k,
             [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end) {
               FloatProduct block = p;
               block.a = offset(p.a, row * p.a_stride);
@@ -76,7 +82,7 @@ void multiply(const Level& level, ThreadPool& pool, IntegerProduct p, void* scra
     p.a = arranged;
   }
   const std::int64_t panels = divide_up(p.n, level.integer_panel);
-  by_blocks(pool, p.rows, panels, work,
+  by_blocks(pool, p.rows, row_block(p.k / 4), panels, work,
             [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end) {
               IntegerProduct block = p;
               block.a = offset(static_cast<const std::byte*>(p.a), row * p.row_bytes);

@@ -33,15 +33,13 @@ inline Ints codes(Floats x, float scale, float inverse, float zero_point) {
   Floats q = max(min(x * inverse, limit), -limit);
   Floats r = round_even(q);
   // x · (1 / scale) is off by a rounding or two from x / scale, which decides only near halves.
-  const Floats distance = q - r;
-  const Ints near = (distance > 0.499F) | (distance < -0.499F);
+  const Floats distance = from_bits(bits_of(q - r) & 0x7FFFFFFF);
 #if defined(__AVX512F__)
-  const bool any = _mm512_test_epi32_mask((__m512i)near, (__m512i)near) != 0;
+  const bool any = _mm512_cmp_ps_mask(distance, splat(0.4999F), _CMP_GT_OQ) != 0;
 #elif defined(__AVX2__)
-  const bool any = _mm256_testz_si256((__m256i)near, (__m256i)near) == 0;
+  const bool any = _mm256_movemask_ps(_mm256_cmp_ps(distance, splat(0.4999F), _CMP_GT_OQ)) != 0;
 #else
-  bool any = false;
-  for (int i = 0; i < kLanes; ++i) any |= near[i] != 0;
+  const bool any = largest(distance) > 0.4999F;
 #endif
   if (any) r = round_even(max(min(x / scale, limit), -limit));
   return __builtin_convertvector(max(min(r + zero_point, splat(255.0F)), Floats{}), Ints);
