@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Softmax(scale · MatMul(q, Transpose(k)) + mask) × v, with the Transposes around it read as
 // strides. Reshapes stay: they cost nothing.
-#include <cmath>
-
 #include "exec/fusion/fused_ops.h"
 #include "exec/fusion/rewrite.h"
 #include "ir/patterns/constants.h"
@@ -87,7 +85,7 @@ bool match_scores(const Graph& graph, ValueId scores, AttentionMatch& match) {
       const ValueId product = unscaled(graph, node->inputs[side], scale);
       const Node* matmul = graph.producer(product);
       if (matmul == nullptr || !matmul->is("MatMul")) continue;
-      if (!keys_behind(graph, matmul->inputs[1])) continue;
+      if (!keys_behind(graph, unscaled(graph, matmul->inputs[1], scale))) continue;
       match.mask = node->inputs[1 - side];
       scores = node->inputs[side];
       node = step_up(graph, scores, match.nodes);
@@ -109,10 +107,11 @@ bool match_scores(const Graph& graph, ValueId scores, AttentionMatch& match) {
     node = step_up(graph, scores, match.nodes);
   }
   if (node == nullptr || !node->is("MatMul")) return false;
-  const auto keys = keys_behind(graph, node->inputs[1]);
+  // Some exporters scale the factors instead of the scores.
+  const auto keys = keys_behind(graph, unscaled(graph, node->inputs[1], match.scale));
   if (!keys) return false;
   match.k = *keys;
-  match.q = behind_transpose(graph, node->inputs[0]);
+  match.q = behind_transpose(graph, unscaled(graph, node->inputs[0], match.scale));
   return is_float32(graph, match.q.value) && is_float32(graph, match.k.value);
 }
 
