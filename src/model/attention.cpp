@@ -6,7 +6,6 @@
 #include <cmath>
 #include <initializer_list>
 #include <string_view>
-#include <utility>
 
 #include "model/attention_walk.h"
 #include "model/graph_walk.h"
@@ -42,7 +41,7 @@ class Finder {
       } else if (node.inputs.size() >= 2 && !node.outputs.empty()) {
         block = match_operator(id);
       }
-      if (block) found.push_back(std::move(*block));
+      if (block) found.push_back(*block);
     }
     return found;
   }
