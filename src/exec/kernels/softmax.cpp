@@ -33,15 +33,24 @@ void softmax(KernelContext& c, bool log) {
       for (std::int64_t i = 0; i < v.size; ++i) {
         largest = std::max(largest, widen(from[first + i * v.inner]));
       }
+      // Exponentials are kept where the output will be, unless 16 bits would round them.
       double sum = 0;
       for (std::int64_t i = 0; i < v.size; ++i) {
-        sum += static_cast<double>(std::exp(widen(from[first + i * v.inner]) - largest));
+        const W power = std::exp(widen(from[first + i * v.inner]) - largest);
+        sum += static_cast<double>(power);
+        if constexpr (kIsWide<T>) {
+          if (!log) to[first + i * v.inner] = power;
+        }
       }
-      const W log_sum = static_cast<W>(std::log(sum));
+      const W log_sum = static_cast<W>(std::log(sum)), whole = static_cast<W>(sum);
       for (std::int64_t i = 0; i < v.size; ++i) {
+        T& y = to[first + i * v.inner];
+        if (kIsWide<T> && !log) {
+          y = narrow<T>(widen(y) / whole);
+          continue;
+        }
         const W shifted = widen(from[first + i * v.inner]) - largest;
-        to[first + i * v.inner] = narrow<T>(
-            log ? shifted - log_sum : static_cast<W>(std::exp(shifted) / static_cast<W>(sum)));
+        y = narrow<T>(log ? shifted - log_sum : std::exp(shifted) / whole);
       }
     }
   });
