@@ -47,24 +47,32 @@ Charsmap::Charsmap(std::string_view blob) {
   replacements_ = blob.substr(4 + trie_bytes);
 }
 
-std::optional<std::string_view> Charsmap::find(std::string_view text) const {
-  if (units_.empty()) return std::nullopt;
-  std::size_t node = offset(units_[0]);
-  for (const char character : text) {
-    const auto byte = static_cast<unsigned char>(character);
-    if (byte == 0) return std::nullopt;
+std::optional<Charsmap::Entry> Charsmap::shortest(std::string_view text) const {
+  return find(text, false);
+}
+
+std::optional<Charsmap::Entry> Charsmap::longest(std::string_view text) const {
+  return find(text, true);
+}
+
+std::optional<Charsmap::Entry> Charsmap::find(std::string_view text, bool longest) const {
+  std::optional<Entry> found;
+  std::size_t node = units_.empty() ? 0 : offset(units_[0]);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
     node ^= byte;
-    if (node >= units_.size() || label(units_[node]) != byte) return std::nullopt;
+    if (byte == 0 || node >= units_.size() || label(units_[node]) != byte) break;
     const std::uint32_t unit = units_[node];
     node ^= offset(unit);
     if (!has_leaf(unit)) continue;
-    if (node >= units_.size()) return std::nullopt;
-    const std::size_t start = leaf_value(units_[node]);
-    if (start > replacements_.size()) return std::nullopt;
+    const std::size_t start =
+        node < units_.size() ? leaf_value(units_[node]) : replacements_.size() + 1;
+    if (start > replacements_.size()) break;
     const std::string_view rest = std::string_view(replacements_).substr(start);
-    return rest.substr(0, rest.find('\0'));
+    found = Entry{i + 1, rest.substr(0, rest.find('\0'))};
+    if (!longest) break;
   }
-  return std::nullopt;
+  return found;
 }
 
 std::string Charsmap::apply(std::string_view text) const {
@@ -74,14 +82,15 @@ std::string Charsmap::apply(std::string_view text) const {
     std::string_view cluster = text.substr(0, unicode::first_grapheme(text));
     text.remove_prefix(cluster.size());
     if (cluster.size() <= kLongestCluster) {
-      if (const auto replacement = find(cluster)) {
-        result += *replacement;
+      if (const auto entry = shortest(cluster)) {
+        result += entry->replacement;
         continue;
       }
     }
     while (!cluster.empty()) {
       const std::string_view character = cluster.substr(0, unicode::first(cluster).bytes);
-      result += find(character).value_or(character);
+      const auto entry = shortest(character);
+      result += entry ? entry->replacement : character;
       cluster.remove_prefix(character.size());
     }
   }

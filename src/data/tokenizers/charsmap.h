@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,13 +17,21 @@ class Charsmap {
   // `blob`: 4 bytes size of the trie, the trie, the replacements. Throws Error (bad_tokenizer).
   explicit Charsmap(std::string_view blob);
 
-  // Replaces what the map has, one grapheme cluster or else one code point at a time. Expects valid
+  // Replaces what the map has, one grapheme cluster or else one code point at a time (as
+  // Hugging Face's tokenizers do; SentencePiece itself takes the longest match). Expects valid
   // UTF-8.
   [[nodiscard]] std::string apply(std::string_view text) const;
 
+  // An entry that a text starts with.
+  struct Entry {
+    std::size_t length = 0;  // bytes of the text
+    std::string_view replacement;
+  };
+  [[nodiscard]] std::optional<Entry> shortest(std::string_view text) const;
+  [[nodiscard]] std::optional<Entry> longest(std::string_view text) const;
+
  private:
-  // The replacement of the shortest entry that `text` starts with.
-  [[nodiscard]] std::optional<std::string_view> find(std::string_view text) const;
+  [[nodiscard]] std::optional<Entry> find(std::string_view text, bool longest) const;
 
   std::vector<std::uint32_t> units_;
   std::string replacements_;

@@ -16,43 +16,42 @@ namespace {
 
 constexpr double kUnknownPenalty = 10.0;
 constexpr std::int32_t kUnknown = -1;
+using Score = double;
+
+// Notes the id of a piece like <0x0A> for its byte.
+void note_byte(std::string_view piece, std::int32_t id, std::vector<std::int32_t>& bytes) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  if (piece.size() != 6 || !piece.starts_with("<0x") || !piece.ends_with('>')) return;
+  const std::size_t high = kDigits.find(piece[3]);
+  const std::size_t low = kDigits.find(piece[4]);
+  if (high < 16 && low < 16) bytes[high * 16 + low] = id;
+}
 
 // The best way to cut the text up to some byte ends with this piece.
 struct Step {
-  double score = 0;
+  Score score = 0;
   std::size_t start = 0;
   std::int32_t id = kUnknown;
   bool reached = false;
 };
 
+// What the model is made of, from either kind of file.
+struct Parts {
+  std::vector<std::pair<std::string, std::int32_t>> entries;  // what can be found in a text
+  std::vector<Score> scores;                                  // by id
+  std::vector<std::int32_t> bytes;                            // id of each byte's piece, or empty
+  std::int32_t unknown_id = kUnknown;
+  Score unknown_score = 0;
+};
+
 class Unigram final : public TokenModel {
  public:
-  Unigram(const std::vector<std::pair<std::string, double>>& pieces,
-          std::optional<std::size_t> unknown_id, bool byte_fallback) {
-    std::vector<std::pair<std::string, std::int32_t>> entries;
-    double lowest = std::numeric_limits<double>::infinity();
-    for (const auto& [piece, score] : pieces) {
-      if (!std::isfinite(score)) {
-        throw Error(codes::bad_tokenizer,
-                    fmt::format("the score of piece \"{}\" is not a finite number", piece));
-      }
-      entries.emplace_back(piece, static_cast<std::int32_t>(entries.size()));
-      scores_.push_back(score);
-      lowest = std::min(lowest, score);
-    }
-    if (unknown_id && *unknown_id >= pieces.size()) {
-      throw Error(codes::bad_tokenizer,
-                  fmt::format("unk_id is {}, but there are {} pieces", *unknown_id, pieces.size()));
-    }
-    if (unknown_id) unknown_id_ = static_cast<std::int32_t>(*unknown_id);
-    unknown_score_ = lowest - kUnknownPenalty;
-    index_ = PrefixIndex(std::move(entries));
-    for (unsigned byte = 0; byte_fallback && byte < 256; ++byte) {
-      const std::string name = fmt::format("<0x{:02X}>", byte);
-      const auto match = index_.longest(name);
-      bytes_.push_back(match.length == name.size() ? match.id : kUnknown);
-    }
-  }
+  explicit Unigram(Parts parts)
+      : index_(std::move(parts.entries)),
+        scores_(std::move(parts.scores)),
+        bytes_(std::move(parts.bytes)),
+        unknown_id_(parts.unknown_id),
+        unknown_score_(parts.unknown_score) {}
 
   void tokenize(std::string_view word, std::vector<std::int32_t>& ids) const override {
     const std::vector<Step> steps = best_steps(word);
@@ -80,15 +79,15 @@ class Unigram final : public TokenModel {
     for (std::size_t start = 0; start < word.size();) {
       const std::string_view rest = word.substr(start);
       const std::size_t character = unicode::first(rest).bytes;
-      const double before = steps[start].score;
+      const Score before = steps[start].score;
       bool covered = false;
-      const auto offer = [&](std::size_t length, double score, std::int32_t id) {
+      const auto offer = [&](std::size_t length, Score score, std::int32_t id) {
         Step& step = steps[start + length];
         if (step.reached && score <= step.score) return;
         step = {score, start, id, true};
       };
       index_.for_each_prefix(rest, [&](PrefixIndex::Match match) {
-        const double score = scores_[static_cast<std::size_t>(match.id)];
+        const Score score = scores_[static_cast<std::size_t>(match.id)];
         offer(match.length, before + score, match.id == unknown_id_ ? kUnknown : match.id);
         covered = covered || match.length == character;
       });
@@ -116,10 +115,10 @@ class Unigram final : public TokenModel {
   }
 
   PrefixIndex index_;
-  std::vector<double> scores_;
+  std::vector<Score> scores_;
   std::vector<std::int32_t> bytes_;  // id of each byte's piece, or empty
-  std::int32_t unknown_id_ = kUnknown;
-  double unknown_score_ = 0;
+  std::int32_t unknown_id_;
+  Score unknown_score_;
 };
 
 }  // namespace
@@ -127,7 +126,53 @@ class Unigram final : public TokenModel {
 std::unique_ptr<TokenModel> make_unigram(const std::vector<std::pair<std::string, double>>& pieces,
                                          std::optional<std::size_t> unknown_id,
                                          bool byte_fallback) {
-  return std::make_unique<Unigram>(pieces, unknown_id, byte_fallback);
+  Parts parts;
+  double lowest = std::numeric_limits<double>::infinity();
+  if (byte_fallback) parts.bytes.assign(256, kUnknown);
+  for (const auto& [piece, score] : pieces) {
+    if (!std::isfinite(score)) {
+      throw Error(codes::bad_tokenizer,
+                  fmt::format("the score of piece \"{}\" is not a finite number", piece));
+    }
+    const auto id = static_cast<std::int32_t>(parts.scores.size());
+    if (byte_fallback) note_byte(piece, id, parts.bytes);
+    parts.entries.emplace_back(piece, id);
+    parts.scores.push_back(score);
+    lowest = std::min(lowest, score);
+  }
+  if (unknown_id && *unknown_id >= pieces.size()) {
+    throw Error(codes::bad_tokenizer,
+                fmt::format("unk_id is {}, but there are {} pieces", *unknown_id, pieces.size()));
+  }
+  if (unknown_id) parts.unknown_id = static_cast<std::int32_t>(*unknown_id);
+  parts.unknown_score = lowest - kUnknownPenalty;
+  return std::make_unique<Unigram>(std::move(parts));
+}
+
+std::unique_ptr<TokenModel> make_unigram(const SentencePieceModel& model) {
+  using PieceType = SentencePieceModel::PieceType;
+  Parts parts;
+  // As the library starts: the range holds the scores of normal pieces only.
+  float lowest = std::numeric_limits<float>::max();
+  float highest = std::numeric_limits<float>::lowest();
+  for (const auto& piece : model.pieces) {
+    if (piece.type != PieceType::normal) continue;
+    lowest = std::min(lowest, piece.score);
+    highest = std::max(highest, piece.score);
+  }
+  if (model.byte_fallback) parts.bytes.assign(256, kUnknown);
+  for (const auto& piece : model.pieces) {
+    const auto id = static_cast<std::int32_t>(parts.scores.size());
+    const bool defined = piece.type == PieceType::user_defined;
+    const float length = static_cast<float>(piece.text.size());
+    if (defined || piece.type == PieceType::normal) parts.entries.emplace_back(piece.text, id);
+    if (piece.type == PieceType::byte && model.byte_fallback)
+      note_byte(piece.text, id, parts.bytes);
+    parts.scores.push_back(defined ? length * highest - 0.1 : piece.score);
+  }
+  parts.unknown_id = model.unknown_id;
+  parts.unknown_score = lowest - kUnknownPenalty;
+  return std::make_unique<Unigram>(std::move(parts));
 }
 
 }  // namespace onnxpress

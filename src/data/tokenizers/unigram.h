@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/tokenizers/sentencepiece_model.h"
 #include "data/tokenizers/token_model.h"
 
 namespace onnxpress {
@@ -20,5 +21,9 @@ namespace onnxpress {
 [[nodiscard]] std::unique_ptr<TokenModel> make_unigram(
     const std::vector<std::pair<std::string, double>>& pieces,
     std::optional<std::size_t> unknown_id, bool byte_fallback);
+
+// The same of a SentencePiece model: control, byte and unused pieces are not found in text, a
+// user-defined piece is preferred to all others.
+[[nodiscard]] std::unique_ptr<TokenModel> make_unigram(const SentencePieceModel& model);
 
 }  // namespace onnxpress
