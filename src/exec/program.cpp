@@ -9,6 +9,7 @@
 #include "exec/fold.h"
 #include "exec/fusion/fusion.h"
 #include "exec/unsupported.h"
+#include "exec/widen.h"
 
 namespace onnxpress::exec {
 namespace {
@@ -25,6 +26,8 @@ Program::Program(Graph graph, std::span<const OpsetImport> opsets, std::span<con
   for (const ValueId id : tapped) graph_.mutable_value(id).is_output = true;
   graph_.remove_unused();
   graph_.sort();
+  infer_types();
+  if (!options_.reference_kernels) compute_halves_as_floats(graph_, types_);
   // Before fusion everything is folded that fusion does not want to see as it is.
   fold(options_.fuse, pool);
   if (options_.fuse) {
@@ -72,6 +75,19 @@ Program::Choice Program::choose(NodeId id) {
                                                          : graph_.value(output).dtype;
   }
   return choice;
+}
+
+// Kernels say what type their outputs have; fusion and widening rely on it being known.
+void Program::infer_types() {
+  infer_input_types();
+  for (const NodeId id : graph_.nodes()) {
+    if (graph_.node(id).is("Constant")) continue;
+    static_cast<void>(choose(id));
+    for (const ValueId output : graph_.node(id).outputs) {
+      if (output == kNoValue || types_[index(output)] == DType::undefined) continue;
+      graph_.mutable_value(output).dtype = types_[index(output)];
+    }
+  }
 }
 
 void Program::fold(bool keep_dequantization, ThreadPool& pool) {

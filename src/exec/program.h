@@ -56,6 +56,7 @@ class Program {
   };
   [[nodiscard]] std::int64_t opset(const Node& node) const;
   void infer_input_types();
+  void infer_types();
   [[nodiscard]] Choice choose(NodeId id);
   void fold(bool keep_dequantization, ThreadPool& pool);
   void make_steps();

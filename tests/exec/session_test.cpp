@@ -318,6 +318,27 @@ TEST(Session, AHugeTensorIsAnErrorNotACrash) {
   EXPECT_THAT(error_of([&] { session.run({{"s", ints({2}, {-1, 2})}}); }), HasSubstr("E0317"));
 }
 
+TEST(Session, ComputesSixteenBitModelsInFloat) {
+  // 2048 + 1 is no half; in float the 1 survives until it is taken away again.
+  const Model model = parse(R"(g (float16[1] x) => (float16[1] y, float16[1] z)
+    <float[1] big_float = {2048}, float[1] one_float = {1}> {
+      big = Cast<to = 10>(big_float)
+      one = Cast<to = 10>(one_float)
+      a = Add(x, big)
+      z = Sub(a, big)
+      y = Mul(z, one)
+    })");
+  const auto half = [](std::uint16_t bits) { return Tensor::of<Half>({1}, {Half{bits}}); };
+  const TensorMap inputs{{"x", half(0x3C00)}};
+  const Session fast(model, {.threads = 1}), plain(model, kPlain);
+  EXPECT_EQ(plain.run(inputs).at("y"), half(0));
+  EXPECT_EQ(fast.run(inputs).at("y"), half(0x3C00));
+  EXPECT_EQ(fast.run(inputs).at("z"), half(0x3C00));
+  Tensor seen;
+  fast.run(inputs, {{"a"}, [&](std::string_view, const Tensor& t) { seen = t; }});
+  EXPECT_EQ(seen, half(0x6800));
+}
+
 TEST(Session, DescribesItsPorts) {
   const Session session(parse(kChain), {.threads = 3});
   ASSERT_EQ(session.inputs().size(), 1U);
