@@ -8,6 +8,7 @@
 
 #include "passes/equal_nodes.h"
 #include "passes/equal_tensors.h"
+#include "passes/weight_bytes.h"
 
 namespace onnxpress {
 namespace {
@@ -49,13 +50,18 @@ class Deduplicate : public Pass {
            .target = static_cast<std::int64_t>(equal.duplicate)});
       share(copy, equal);
     }
-    const std::size_t merged = options_.nodes ? merge(copy) : 0;
-    if (merged > 0) {
-      plan.units.push_back({.label = "equal nodes",
-                            .kind = "nodes",
-                            .decision = Decision::change,
-                            .reason = fmt::format("{} nodes compute what others do", merged)});
-    }
+    if (!options_.nodes) return plan;
+    copy.remove_unused();
+    const std::int64_t before = weight_bytes(copy);
+    const std::size_t merged = merge(copy);
+    copy.remove_unused();
+    if (merged == 0) return plan;
+    plan.units.push_back({.label = "equal nodes",
+                          .kind = "nodes",
+                          .decision = Decision::change,
+                          .reason = fmt::format("{} nodes compute what others do", merged),
+                          .bytes_before = before,
+                          .bytes_after = weight_bytes(copy)});
     return plan;
   }
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "passes/foldable.h"
+#include "passes/weight_bytes.h"
 
 namespace onnxpress {
 namespace {
@@ -88,20 +89,22 @@ class FoldConstants : public Pass {
 
   [[nodiscard]] PassPlan plan(PassContext& context) const override {
     Model copy = context.model();
+    const std::int64_t before = weight_bytes(copy.graph);
     const std::size_t folded = fold(copy, options_.max_growth, nullptr);
-    const std::size_t before = copy.graph.nodes().size();
+    const std::size_t nodes = copy.graph.nodes().size();
     copy.graph.remove_unused();
-    const std::size_t unused = before - copy.graph.nodes().size();
+    const std::size_t unused = nodes - copy.graph.nodes().size();
+    const std::int64_t after = weight_bytes(copy.graph);
     PassPlan plan;
-    const auto add = [&](std::string_view label, std::size_t count, std::string_view what) {
-      if (count == 0) return;
-      plan.units.push_back({.label = std::string(label),
-                            .kind = "nodes",
-                            .decision = Decision::change,
-                            .reason = fmt::format("{} nodes {}", count, what)});
-    };
-    add("constant nodes", folded, "depend on constants only");
-    add("unused nodes", unused, "compute what nobody reads");
+    if (folded + unused == 0 && before == after) return plan;
+    plan.units.push_back(
+        {.label = "graph",
+         .kind = "nodes",
+         .decision = Decision::change,
+         .reason = fmt::format("{} nodes depend on constants only, {} compute what nobody reads",
+                               folded, unused),
+         .bytes_before = before,
+         .bytes_after = after});
     return plan;
   }
 

@@ -8,14 +8,20 @@
 #include <utility>
 
 #include "passes/selection.h"
+#include "passes/weight_bytes.h"
 
 namespace onnxpress {
 namespace {
 
-bool only_because_quantized(const LinearUnit& unit) {
-  return std::ranges::all_of(unit.why_not, [](const Refusal& refusal) {
-    return refusal.kind == RefusalKind::already_quantized;
-  });
+// The first reason that keeps a unit as it is. Gemm's factors and transposed input do not: what
+// quantizes a weight leaves them where they are, or carries them over.
+const Refusal* first_refusal(const LinearUnit& unit, bool ask_quantized) {
+  for (const Refusal& refusal : unit.why_not) {
+    if (refusal.kind == RefusalKind::scaled) continue;
+    if (ask_quantized && refusal.kind == RefusalKind::already_quantized) continue;
+    return &refusal;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -46,16 +52,6 @@ MatrixLayout matrix_layout(WeightLayout layout) {
   return layout == WeightLayout::in_out ? MatrixLayout::in_out : MatrixLayout::out_in;
 }
 
-std::int64_t constant_bytes(const Graph& graph) {
-  std::int64_t sum = 0;
-  for (const ValueId id : graph.values()) {
-    if (graph.value(id).constant) {
-      sum += static_cast<std::int64_t>(graph.value(id).constant->bytes().size());
-    }
-  }
-  return sum;
-}
-
 ValueId cast(Graph& graph, ValueId value, DType from, DType to, std::string_view hint) {
   if (from == to) return value;
   return graph.add("Cast", {value}, {{"to", static_cast<std::int64_t>(to)}}, hint, "", to,
@@ -68,11 +64,10 @@ PassPlan plan_units(PassContext& context, const UnitOptions& options, bool ask_q
   std::vector<std::string> labels;
   for (const LinearUnit& unit : units) labels.push_back(unit.label);
   const Selection selection(options.include, options.exclude);
-  selection.check(labels);
-  const double threshold =
-      options.min_saving * static_cast<double>(constant_bytes(context.graph()));
+  const double threshold = options.min_saving * static_cast<double>(weight_bytes(context.graph()));
 
   PassPlan plan;
+  plan.unmatched_globs = selection.unmatched(labels);
   std::set<ValueId> counted;
   for (std::size_t i = 0; i < units.size(); ++i) {
     const LinearUnit& unit = units[i];
@@ -80,10 +75,12 @@ PassPlan plan_units(PassContext& context, const UnitOptions& options, bool ask_q
     const bool first = counted.insert(unit.weight).second;
     row.bytes_before = first ? unit.weight_bytes : 0;
     row.bytes_after = row.bytes_before;
-    const bool quantized = !unit.compressible() && only_because_quantized(unit);
-    if (quantized) plan.already_quantized = true;
-    if (!unit.compressible() && !(quantized && ask_quantized)) {
-      row.reason = unit.why_not.front().text;
+    const bool quantized = std::ranges::any_of(unit.why_not, [](const Refusal& refusal) {
+      return refusal.kind == RefusalKind::already_quantized;
+    });
+    plan.already_quantized |= quantized;
+    if (const Refusal* refusal = first_refusal(unit, ask_quantized)) {
+      row.reason = refusal->text;
     } else if (std::string why = selection.why_not(unit.label); !why.empty()) {
       row.reason = std::move(why);
     } else {

@@ -41,9 +41,6 @@ struct UnitOutcome {
                                   bool ask_quantized,
                                   const std::function<UnitOutcome(const LinearUnit&)>& judge);
 
-// Bytes of all constants of a graph.
-[[nodiscard]] std::int64_t constant_bytes(const Graph& graph);
-
 // Casts `value` to a type; the value itself if it is of that type.
 [[nodiscard]] ValueId cast(Graph& graph, ValueId value, DType from, DType to,
                            std::string_view hint);

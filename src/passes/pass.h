@@ -34,6 +34,9 @@ struct UnitPlan {
 struct PassPlan {
   std::vector<UnitPlan> units;
   std::vector<std::string> warnings;
+  // Globs of include and exclude that fit no unit of this pass. The runner refuses those that fit
+  // none of any pass that was given them.
+  std::vector<std::string> unmatched_globs;
   bool already_quantized = false;  // some unit is left alone because it is quantized already
   [[nodiscard]] std::size_t changes() const;
   [[nodiscard]] std::int64_t bytes_before() const;
@@ -76,8 +79,7 @@ class Pass {
  public:
   virtual ~Pass() = default;
   // Decides for each unit, without changing anything. Throws Error where the whole pass can't be
-  // done (unsupported_model, already_quantized) or its options do not fit the model (unknown_name:
-  // a glob that matches no unit).
+  // done.
   [[nodiscard]] virtual PassPlan plan(PassContext& context) const = 0;
   // Does what the plan says; the plan must have been made for this very graph.
   virtual PassResult apply(const PassPlan& plan, PassContext& context) const = 0;

@@ -199,7 +199,7 @@ class QuantizeDynamic : public Pass {
     if (auto why = why_not_storable(Storage::integer, kInt8, context.model().opset())) {
       return {.refusal = *why};
     }
-    if (!unit.compressible()) return judge_quantized(unit, graph);
+    if (find_dequantize(graph, unit)) return judge_quantized(unit, graph);
     if (graph.value(unit.weight).is_output) return {.refusal = "the weight is a graph output"};
     for (const Embedding& embedding : context.view().embeddings()) {
       if (embedding.table == unit.weight) {
@@ -221,13 +221,21 @@ class QuantizeDynamic : public Pass {
       return {.refusal = "the weight holds NaN or infinity"};
     }
     return {.reason = "INT8 per channel, inputs UINT8 at run time",
-            .bytes_after = stored_bytes(Storage::integer, kInt8, w->in, w->out)};
+            .bytes_after =
+                stored_bytes(Storage::integer, kInt8, w->in, w->out) + factor_bytes(product)};
+  }
+
+  // Gemm's beta becomes a constant of its own.
+  static std::int64_t factor_bytes(const Node& product) {
+    const bool scaled = product.is("Gemm") && product.input(2) != kNoValue &&
+                        product.attributes.get_float("beta", 1) != 1;
+    return scaled ? 4 : 0;
   }
 
   static UnitOutcome judge_quantized(const LinearUnit& unit, const Graph& graph) {
     const auto id = find_dequantize(graph, unit);
     const auto q = id ? unpack_qdq(graph, *id, matrix_layout(unit.layout)) : std::nullopt;
-    if (!q) return {.refusal = unit.why_not.front().text};
+    if (!q) return {.refusal = "the weight is quantized in a form that is not taken over"};
     if (auto why = why_not_storable(Storage::integer, q->grid, 21); why || q->grid.bits != 8) {
       return {.refusal = why.value_or("an integer product needs INT8 weights")};
     }

@@ -12,6 +12,7 @@
 #include "pack/storage.h"
 #include "passes/linear_units.h"
 #include "passes/selection.h"
+#include "passes/weight_bytes.h"
 
 namespace onnxpress {
 namespace {
@@ -137,10 +138,10 @@ class QuantizeEmbeddings : public Pass {
     std::vector<std::string> labels;
     for (const Embedding& embedding : embeddings) labels.push_back(embedding.label);
     const Selection selection(options_.include, options_.exclude);
-    selection.check(labels);
     const double threshold =
-        options_.min_saving * static_cast<double>(constant_bytes(context.graph()));
+        options_.min_saving * static_cast<double>(weight_bytes(context.graph()));
     PassPlan plan;
+    plan.unmatched_globs = selection.unmatched(labels);
     for (std::size_t i = 0; i < embeddings.size(); ++i) {
       const Embedding& embedding = embeddings[i];
       UnitPlan row{.label = embedding.label,
@@ -161,6 +162,8 @@ class QuantizeEmbeddings : public Pass {
                          ? "INT8 per row, stored once for the output head as well"
                          : "INT8 per row";
         row.bytes_after = after;
+        // The axis that scales are unsqueezed along, once for all tables.
+        if (plan.changes() == 0 && context.model().opset() >= 13) row.bytes_after += 8;
       }
       plan.units.push_back(std::move(row));
     }

@@ -34,22 +34,27 @@ bool matches_glob(std::string_view glob, std::string_view text) {
   return g == glob.size();
 }
 
+void refuse_glob(const std::string& glob, const std::vector<std::string>& labels) {
+  const std::string near = nearest(glob, labels);
+  throw Error(codes::unknown_name,
+              fmt::format("the pattern \"{}\" fits none of {} units", glob, labels.size()),
+              near.empty() ? "see `onnxpress inspect` for the units' names"
+                           : fmt::format("did you mean \"{}\"?", near));
+}
+
 Selection::Selection(std::vector<std::string> include, std::vector<std::string> exclude)
     : include_(std::move(include)), exclude_(std::move(exclude)) {}
 
-void Selection::check(const std::vector<std::string>& labels) const {
-  for (const auto* globs : {&include_, &exclude_}) {
-    for (const std::string& glob : *globs) {
-      if (std::ranges::any_of(labels, [&](const auto& l) { return matches_glob(glob, l); })) {
-        continue;
-      }
-      const std::string near = nearest(glob, labels);
-      throw Error(codes::unknown_name,
-                  fmt::format("the pattern \"{}\" fits none of {} units", glob, labels.size()),
-                  near.empty() ? "see `onnxpress inspect` for the units' names"
-                               : fmt::format("did you mean \"{}\"?", near));
+std::vector<std::string> Selection::unmatched(const std::vector<std::string>& labels) const {
+  std::vector<std::string> globs;
+  for (const auto* list : {&include_, &exclude_}) {
+    for (const std::string& glob : *list) {
+      const bool fits =
+          std::ranges::any_of(labels, [&](const auto& label) { return matches_glob(glob, label); });
+      if (!fits) globs.push_back(glob);
     }
   }
+  return globs;
 }
 
 std::string Selection::why_not(std::string_view label) const {

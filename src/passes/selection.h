@@ -11,14 +11,17 @@ namespace onnxpress {
 // Linear in practice, never exponential.
 [[nodiscard]] bool matches_glob(std::string_view glob, std::string_view text);
 
+// Throws Error (unknown_name): the glob fits none of these labels. Names the nearest.
+[[noreturn]] void refuse_glob(const std::string& glob, const std::vector<std::string>& labels);
+
 // Which units the user wants, by globs over their labels: those that fit one of `include` (all, if
 // it is empty) and none of `exclude`.
 class Selection {
  public:
   Selection(std::vector<std::string> include, std::vector<std::string> exclude);
 
-  // Throws Error (unknown_name) for a glob that fits none of the labels.
-  void check(const std::vector<std::string>& labels) const;
+  // The globs that fit none of the labels.
+  [[nodiscard]] std::vector<std::string> unmatched(const std::vector<std::string>& labels) const;
   // Why the unit is left out, or "".
   [[nodiscard]] std::string why_not(std::string_view label) const;
 

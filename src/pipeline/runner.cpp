@@ -12,28 +12,11 @@
 #include "base/thread_pool.h"
 #include "io/writer.h"
 #include "passes/registry.h"
+#include "passes/selection.h"
+#include "passes/weight_bytes.h"
 
 namespace onnxpress {
 namespace {
-
-std::int64_t bytes_of(const Tensor& tensor) {
-  return static_cast<std::int64_t>(tensor.bytes().size());
-}
-
-struct TensorBytes {
-  std::int64_t operator()(const Tensor& tensor) const { return bytes_of(tensor); }
-  std::int64_t operator()(const Subgraph& body) const { return weight_bytes(body.graph()); }
-  template <class T>
-  std::int64_t operator()(const std::vector<T>& list) const {
-    std::int64_t sum = 0;
-    for (const T& item : list) sum += (*this)(item);
-    return sum;
-  }
-  template <class T>
-  std::int64_t operator()(const T& /*other*/) const {
-    return 0;
-  }
-};
 
 // "37 of 38 units: INT8 per channel (kept: 1)"
 std::string summarize(const PassReport& report) {
@@ -44,10 +27,11 @@ std::string summarize(const PassReport& report) {
     if (unit.decision == Decision::change && ++ways[unit.reason] > ways[what]) what = unit.reason;
   }
   if (report.changed == 0) return fmt::format("{} units kept as they are", report.units.size());
+  const std::string& kind = report.units.front().kind;
+  if (kind == "nodes") return report.units.front().reason;
   const std::size_t kept = report.units.size() - report.changed;
-  std::string text = fmt::format(
-      "{} of {} {}", report.changed, report.units.size(),
-      report.units.front().kind == "linear" ? "units" : report.units.front().kind + "s");
+  std::string text = fmt::format("{} of {} {}", report.changed, report.units.size(),
+                                 kind == "linear" ? "units" : kind + "s");
   if (ways.size() == 1) text += ": " + what;
   if (kept > 0) text += fmt::format(" (kept: {})", kept);
   return text;
@@ -81,6 +65,9 @@ class Runner {
         throw error.in("pass " + pass.name);
       }
       if (is_quantizer(pass)) quantized += reports.back().changed;
+    }
+    for (const auto& [glob, known] : globs_) {
+      if (!known.fits) refuse_glob(glob, known.labels);
     }
     if (already_quantized && quantized == 0) {
       throw Error(codes::already_quantized,
@@ -116,6 +103,7 @@ class Runner {
     model_.graph.verify();
 
     already_quantized |= plan.already_quantized;
+    note_globs(report, plan);
     report.units = std::move(plan.units);
     report.warnings = std::move(plan.warnings);
     report.warnings.insert(report.warnings.end(), result.warnings.begin(), result.warnings.end());
@@ -128,6 +116,23 @@ class Runner {
     return report;
   }
 
+  // A flag gives its globs to all passes; each must fit a unit of one of them.
+  void note_globs(const PassReport& report, const PassPlan& plan) {
+    for (const auto& [name, value] : report.options) {
+      if (name != "include" && name != "exclude") continue;
+      for (const std::string& glob : std::get<std::vector<std::string>>(value)) {
+        Glob& known = globs_[glob];
+        known.fits |= std::ranges::find(plan.unmatched_globs, glob) == plan.unmatched_globs.end();
+        for (const UnitPlan& unit : plan.units) known.labels.push_back(unit.label);
+      }
+    }
+  }
+
+  struct Glob {
+    bool fits = false;
+    std::vector<std::string> labels;  // of the units that it could have fitted
+  };
+  std::map<std::string, Glob> globs_;
   Model& model_;
   const Recipe& recipe_;
   const RunOptions& options_;
@@ -136,20 +141,6 @@ class Runner {
 };
 
 }  // namespace
-
-std::int64_t weight_bytes(const Graph& graph) {
-  std::int64_t sum = 0;
-  for (const ValueId id : graph.values()) {
-    const Value& value = graph.value(id);
-    if (value.constant && !value.producer) sum += bytes_of(*value.constant);
-  }
-  for (const NodeId id : graph.nodes()) {
-    for (const Attribute& attribute : graph.node(id).attributes.all()) {
-      sum += std::visit(TensorBytes{}, attribute.value);
-    }
-  }
-  return sum;
-}
 
 RunResult run_recipe(Model model, const Recipe& recipe, const RunOptions& options) {
   RunResult result;

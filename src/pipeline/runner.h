@@ -66,10 +66,6 @@ struct RunResult {
 [[nodiscard]] RunResult run_recipe(Model model, const Recipe& recipe,
                                    const RunOptions& options = {});
 
-// Bytes of all initializers, tensor attributes and tensors in bodies; bytes that tensors share are
-// counted once for each tensor, since a file holds them once for each.
-[[nodiscard]] std::int64_t weight_bytes(const Graph& graph);
-
 // Keys of metadata_props that the runner writes.
 inline constexpr std::string_view kVersionKey = "onnxpress.version";
 inline constexpr std::string_view kRecipeKey = "onnxpress.recipe_sha256";
