@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "passes/quantize_dynamic.h"
+
+#include <gmock/gmock.h>
+
+#include "pack/integer.h"
+#include "passes/run_pass.h"
+#include "support/parse.h"
+
+namespace onnxpress {
+namespace {
+
+struct Network {
+  Model model;
+  Graph& graph() { return model.graph; }
+  ValueId x;
+
+  explicit Network(std::int64_t opset = 13) {
+    model.ir_version = 8;
+    model.opsets = {{"", opset}};
+    x = graph().add_input("x", DType::float32, Shape{{-1, "n"}, {64, ""}});
+  }
+  ValueId constant(const char* name, Dims dims) {
+    return graph().add_constant(name, test::noise(std::move(dims)));
+  }
+  void output(ValueId y) {
+    graph().mutable_value(y).dtype = DType::float32;
+    graph().add_output(y);
+  }
+};
+
+TensorMap inputs() {
+  return {{"x", test::noise({5, 64}, 1, 7)}};
+}
+
+double change(const Model& before, const Model& after) {
+  return test::relative_difference(test::run_model(before, inputs()),
+                                   test::run_model(after, inputs()));
+}
+
+TEST(QuantizeDynamic, UnitsThatReadTheSameTensorShareItsQuantization) {
+  Network n;
+  for (const char* name : {"q", "k", "v"}) {
+    n.output(
+        n.graph().add("MatMul", {n.x, n.constant(name, {64, 64})}, {}, std::string(name) + "_out"));
+  }
+  const Model before = n.model;
+  const PassPlan plan = test::run_pass(n.model, "quantize_dynamic");
+  EXPECT_EQ(plan.changes(), 3U);
+  EXPECT_EQ(plan.bytes_after(), 3 * (64 * 64 + 64 * 4));
+  const auto ops = test::op_types(n.graph());
+  EXPECT_EQ(std::count(ops.begin(), ops.end(), "DynamicQuantizeLinear"), 1);
+  EXPECT_EQ(std::count(ops.begin(), ops.end(), "MatMulInteger"), 3);
+  EXPECT_LT(change(before, n.model), 0.02);
+}
+
+TEST(QuantizeDynamic, GemmKeepsItsBiasAlphaBetaAndTransposedWeight) {
+  Network n;
+  n.output(n.graph().add("Gemm", {n.x, n.constant("w", {48, 64}), n.constant("c", {48})},
+                         {{"transB", std::int64_t{1}}, {"alpha", 0.5F}, {"beta", -2.0F}}, "y"));
+  const Model before = n.model;
+  const PassPlan plan = test::run_pass(n.model, "quantize_dynamic");
+  EXPECT_EQ(plan.changes(), 1U) << plan.units.at(0).reason;
+  EXPECT_LT(change(before, n.model), 0.02);
+  EXPECT_THAT(test::op_types(n.graph()), testing::Contains("Add"));
+}
+
+TEST(QuantizeDynamic, BiasOfAMatMulStaysWhereItIs) {
+  Network n;
+  const ValueId h = n.graph().add("MatMul", {n.x, n.constant("w", {64, 48})}, {}, "h");
+  n.output(n.graph().add("Add", {h, n.constant("b", {48})}, {}, "y"));
+  const Model before = n.model;
+  EXPECT_EQ(test::run_pass(n.model, "quantize_dynamic").changes(), 1U);
+  EXPECT_THAT(n.model,
+              test::HasOps("DynamicQuantizeLinear", "MatMulInteger", "Cast", "Mul", "Mul", "Add"));
+  EXPECT_LT(change(before, n.model), 0.02);
+}
+
+TEST(QuantizeDynamic, TakesOverInt8WeightsWithoutRoundingAgain) {
+  for (const bool turned : {false, true}) {
+    Network n;
+    const ValueId w = n.constant("w", turned ? Dims{48, 64} : Dims{64, 48});
+    n.output(turned ? n.graph().add("Gemm", {n.x, w}, {{"transB", std::int64_t{1}}}, "y")
+                    : n.graph().add("MatMul", {n.x, w}, {}, "y"));
+    Model direct = n.model;
+    test::run_pass(direct, "quantize_dynamic");
+    Model stepwise = n.model;
+    test::run_pass(stepwise, "quantize_weights");
+    const PassPlan plan = test::run_pass(stepwise, "quantize_dynamic");
+    EXPECT_EQ(plan.changes(), 1U) << plan.units[0].reason;
+    EXPECT_EQ(test::op_types(stepwise.graph), test::op_types(direct.graph));
+    EXPECT_TRUE(
+        test::identical(test::run_model(direct, inputs()), test::run_model(stepwise, inputs())));
+  }
+}
+
+TEST(QuantizeDynamic, ASecondRunFindsNothing) {
+  Network n;
+  n.output(n.graph().add("MatMul", {n.x, n.constant("w", {64, 48})}, {}, "y"));
+  test::run_pass(n.model, "quantize_dynamic");
+  EXPECT_EQ(test::run_pass(n.model, "quantize_dynamic").changes(), 0U);
+}
+
+TEST(QuantizeDynamic, OldOpsetsAreLeftWithTheReason) {
+  Network n(10);
+  n.output(n.graph().add("MatMul", {n.x, n.constant("w", {64, 48})}, {}, "y"));
+  const PassPlan plan = test::run_pass(n.model, "quantize_dynamic");
+  EXPECT_EQ(plan.changes(), 0U);
+  EXPECT_THAT(plan.units[0].reason, testing::HasSubstr("opset 11"));
+}
+
+}  // namespace
+}  // namespace onnxpress

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/runner.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "io/reader.h"
+#include "io/writer.h"
+#include "onnxpress/error.h"
+#include "support/shared.h"
+
+namespace onnxpress {
+namespace {
+
+const std::filesystem::path kModel =
+    test::source_dir() / "models" / "sst2-minilm-l3" / "model.onnx";
+
+std::string written(const Model& model, const std::string& name) {
+  const auto path = std::filesystem::path(testing::TempDir()) / name;
+  WriteOptions options;
+  options.force = true;
+  stage_model(model, path, options).publish();
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(Runner, CompressesTheBundledModelAsPromised) {
+  const auto size = static_cast<double>(std::filesystem::file_size(kModel));
+  const std::map<std::string, double> wanted{
+      {"lossless", 1.0}, {"fp16", 1.98}, {"int8-weights", 3.9}, {"int8-dynamic", 3.9}};
+  for (const auto& [preset, ratio] : wanted) {
+    const RunResult result = run_recipe(read_model(kModel), preset_recipe(preset));
+    const std::string bytes = written(result.model, "compressed.onnx");
+    EXPECT_GE(size / static_cast<double>(bytes.size()), ratio) << preset;
+    EXPECT_EQ(static_cast<std::int64_t>(bytes.size()), result.predicted_bytes) << preset;
+    EXPECT_LE(result.weight_bytes_after, result.weight_bytes_before);
+    for (const PassReport& pass : result.passes) {
+      std::int64_t planned = 0;
+      for (const UnitPlan& unit : pass.units) planned += unit.bytes_before - unit.bytes_after;
+      EXPECT_EQ(planned, pass.weight_bytes_before - pass.weight_bytes_after)
+          << preset << " " << pass.name;
+    }
+  }
+}
+
+TEST(Runner, SameBytesForAnyNumberOfThreadsAndEveryRun) {
+  for (const std::string& preset : preset_names()) {
+    RunOptions one;
+    one.threads = 1;
+    RunOptions three;
+    three.threads = 3;
+    const std::string first =
+        written(run_recipe(read_model(kModel), preset_recipe(preset), one).model, "a.onnx");
+    EXPECT_TRUE(first ==
+                written(run_recipe(read_model(kModel), preset_recipe(preset), one).model, "b.onnx"))
+        << preset;
+    EXPECT_TRUE(first == written(run_recipe(read_model(kModel), preset_recipe(preset), three).model,
+                                 "c.onnx"))
+        << preset;
+  }
+}
+
+TEST(Runner, ADryRunPredictsAndChangesNothing) {
+  const Model model = read_model(kModel);
+  RunOptions dry;
+  dry.dry_run = true;
+  const RunResult predicted = run_recipe(model, preset_recipe("int8-dynamic"), dry);
+  const RunResult done = run_recipe(model, preset_recipe("int8-dynamic"));
+  EXPECT_EQ(predicted.predicted_bytes, done.predicted_bytes);
+  EXPECT_EQ(predicted.weight_bytes_after, done.weight_bytes_after);
+  EXPECT_EQ(to_text(predicted.model.graph), to_text(model.graph));
+  EXPECT_NE(to_text(done.model.graph), to_text(model.graph));
+}
+
+TEST(Runner, NothingLeftToQuantizeIsAnErrorOfItsOwn) {
+  const RunResult once = run_recipe(read_model(kModel), preset_recipe("int8-weights"));
+  try {
+    (void)run_recipe(once.model, preset_recipe("int8-weights"));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(exit_code(error.kind()), 4);
+  }
+  // But its products can still become integer ones.
+  const RunResult dynamic = run_recipe(once.model, preset_recipe("int8-dynamic"));
+  EXPECT_GE(dynamic.passes.back().changed, 19U);
+  EXPECT_LE(dynamic.weight_bytes_after, once.weight_bytes_after);
+}
+
+TEST(Runner, WritesWhereTheModelCameFromIntoItsMetadata) {
+  RunOptions options;
+  options.tool_version = "1.2.3";
+  options.input_sha256 = "abc";
+  const RunResult result = run_recipe(read_model(kModel), preset_recipe("fp16"), options);
+  using testing::Contains;
+  using testing::Pair;
+  EXPECT_THAT(result.model.metadata, Contains(Pair(std::string(kVersionKey), "1.2.3")));
+  EXPECT_THAT(result.model.metadata, Contains(Pair(std::string(kInputKey), "abc")));
+  EXPECT_THAT(result.model.metadata,
+              Contains(Pair(std::string(kRecipeKey), hash(preset_recipe("fp16")))));
+}
+
+TEST(Runner, ReportsProgressAndStopsWhenCancelled) {
+  std::vector<Progress> seen;
+  std::atomic<bool> cancelled = false;
+  RunOptions options;
+  options.cancelled = &cancelled;
+  options.progress = [&](const Progress& p) { seen.push_back(p); };
+  (void)run_recipe(read_model(kModel), preset_recipe("int8-weights"), options);
+  ASSERT_GT(seen.size(), 20U);
+  EXPECT_EQ(seen.front().pass, "fold_constants");
+  EXPECT_EQ(seen.back().index, 3U);
+  EXPECT_EQ(seen.back().done, 1.0);
+  options.progress = [&](const Progress& p) { cancelled = p.index == 3; };
+  EXPECT_THROW((void)run_recipe(read_model(kModel), preset_recipe("int8-weights"), options),
+               Cancelled);
+}
+
+TEST(Runner, AGlobMustFitAUnitOfSomePass) {
+  Recipe recipe = preset_recipe("int8-weights");
+  add_globs(recipe, "exclude", {"*pooler*"});  // a unit, but no embedding
+  const RunResult result = run_recipe(read_model(kModel), recipe);
+  EXPECT_EQ(result.passes.back().changed, 18U);
+  add_globs(recipe, "exclude", {"*poler*"});
+  EXPECT_THROW((void)run_recipe(read_model(kModel), recipe), Error);
+}
+
+}  // namespace
+}  // namespace onnxpress
