@@ -52,7 +52,8 @@ std::string cpu_flags() {
     std::string found;
     for (const char* flag : kInteresting) {
       if ((line + " ").find(fmt::format(" {} ", flag)) == std::string::npos) continue;
-      found += (found.empty() ? "" : " ") + std::string(flag);
+      if (!found.empty()) found += ' ';
+      found += flag;
     }
     return found;
   }

@@ -26,13 +26,13 @@ TEST(KlDivergence, EqualsTheDefinition) {
   double sum_p = 0;
   double sum_q = 0;
   for (std::size_t i = 0; i < 3; ++i) {
-    sum_p += std::exp(p[i]);
-    sum_q += std::exp(q[i]);
+    sum_p += std::exp(double{p[i]});
+    sum_q += std::exp(double{q[i]});
   }
   double expected = 0;
   for (std::size_t i = 0; i < 3; ++i) {
-    const double a = std::exp(p[i]) / sum_p;
-    expected += a * std::log(a / (std::exp(q[i]) / sum_q));
+    const double a = std::exp(double{p[i]}) / sum_p;
+    expected += a * std::log(a / (std::exp(double{q[i]}) / sum_q));
   }
   EXPECT_NEAR(kl_divergence(p, q), expected, 1e-12);
 }
