@@ -54,18 +54,18 @@ Document bench(const BenchRequest& request, const Control& control) {
     measure_alone(recorder, request, models.back(), sizes);
   }
   std::vector<Session> sessions;
-  std::vector<const Session*> pointers;
+  std::vector<api::ReadyModel> ready;
   sessions.reserve(models.size());
   for (const OpenedModel& model : models) {
     sessions.emplace_back(model.model, api::session_options(request.engine));
-    pointers.push_back(&sessions.back());
+    ready.push_back({&sessions.back(), &model.model.graph});
   }
   LatencyOptions timing;
   timing.min_runs = request.min_runs;
   timing.max_runs = std::max(timing.max_runs, request.min_runs);
   timing.seconds = request.seconds;
   recorder.stage("time", [&](const std::function<void(double)>&) {
-    return api::time_into(recorder, pointers, models.front(), sizes, timing);
+    return api::time_into(recorder, ready, sizes, timing);
   });
   (void)api::judge_gates(gates, document);
   return recorder.finish();

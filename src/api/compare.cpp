@@ -72,7 +72,8 @@ Document compare(const CompareRequest& request, const Control& control) {
   });
   if (timing) {
     recorder.stage("time", [&](const std::function<void(double)>&) {
-      return api::time_into(recorder, {&before, &after}, reference,
+      const Graph* graph = &reference.model.graph;
+      return api::time_into(recorder, {{&before, graph}, {&after, graph}},
                             {1, static_cast<std::int64_t>(request.sequence)}, {});
     });
   }

@@ -104,7 +104,8 @@ void measure(Recorder& recorder, const CompressRequest& request, const OpenedMod
   });
   if (!timing) return;
   recorder.stage("time", [&](const std::function<void(double)>&) {
-    return api::time_into(recorder, {&*before, &*after}, original,
+    const Graph* graph = &original.model.graph;
+    return api::time_into(recorder, {{&*before, graph}, {&*after, graph}},
                           {1, static_cast<std::int64_t>(request.sequence)}, {});
   });
 }

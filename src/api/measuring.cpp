@@ -68,25 +68,33 @@ InputSizes runnable_sizes(const Session& session, const Graph& graph, InputSizes
   return wanted;
 }
 
-std::string time_into(Recorder& recorder, const std::vector<const Session*>& sessions,
-                      const OpenedModel& model, const InputSizes& wanted,
-                      const LatencyOptions& options) {
-  const Graph& graph = model.model.graph;
-  const InputSizes sizes = runnable_sizes(*sessions.front(), graph, wanted);
+std::string time_into(Recorder& recorder, const std::vector<ReadyModel>& models,
+                      const InputSizes& wanted, const LatencyOptions& options) {
+  Document& document = recorder.document;
+  const bool is_comparison = document.verb != "bench";
+  std::vector<InputSizes> sizes;
+  std::vector<TensorMap> inputs;
+  std::vector<TimedModel> timed;
+  inputs.reserve(models.size());
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    const Graph& graph = *models[i].graph;
+    sizes.push_back(is_comparison && i > 0 ? sizes.front()
+                                           : runnable_sizes(*models[i].session, graph, wanted));
+    inputs.push_back(synthetic_inputs(input_specs(graph), looked_up_inputs(graph), sizes.back()));
+    timed.push_back({models[i].session, &inputs.back()});
+  }
   LatencyOptions timing = options;
   timing.cancelled = recorder.control().cancelled;
-  const auto times = time_interleaved(
-      sessions, synthetic_inputs(input_specs(graph), looked_up_inputs(graph), sizes), timing);
-  Document& document = recorder.document;
-  for (std::size_t i = 0; i < sessions.size(); ++i) {
-    document.models[i].latency = summarize(*sessions[i], sizes, times[i]);
-    if (document.models[i].latency->unstable) {
+  const auto times = time_interleaved(timed, timing);
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    ModelFigures& figures = document.models[i];
+    figures.latency = summarize(*models[i].session, sizes[i], times[i]);
+    if (figures.latency->unstable) {
       recorder.warn("W0201", fmt::format("the times of {} vary by {:.0f} %: the machine is busy",
-                                         document.models[i].path,
-                                         100 * document.models[i].latency->variation));
+                                         figures.path, 100 * figures.latency->variation));
     }
   }
-  if (sessions.size() == 2) document.changes.push_back(speedup(times[0], times[1], 1));
+  if (is_comparison) document.changes.push_back(speedup(times[0], times[1], 1));
   return format_conditions(*document.models.front().latency);
 }
 

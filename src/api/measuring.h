@@ -17,11 +17,17 @@ std::string evaluate_into(Document& document, const Session& reference, const Se
                           const OpenedModel& model, const Dataset& data, const DataOptions& options,
                           const Control& control, const std::function<void(double)>& report);
 
-// Times the models in turns on made-up inputs, into models[i].latency; with two models also the
-// change "speedup". `batch` and `sequence` are cut to what the first model takes.
-std::string time_into(Recorder& recorder, const std::vector<const Session*>& sessions,
-                      const OpenedModel& model, const InputSizes& wanted,
-                      const LatencyOptions& options);
+// A model that is to be timed; neither is owned.
+struct ReadyModel {
+  const Session* session = nullptr;
+  const Graph* graph = nullptr;  // whose inputs are made up
+};
+
+// Times the models in turns on made-up inputs, into models[i].latency; of compress and compare also
+// the change "speedup". Batch and sequence are cut to what a model takes; of the two of a
+// comparison both get what the first one takes.
+std::string time_into(Recorder& recorder, const std::vector<ReadyModel>& models,
+                      const InputSizes& wanted, const LatencyOptions& options);
 
 // The sizes nearest to `wanted` that the model runs with, found by trying: shorter sequences where
 // the model's tables or masks are.

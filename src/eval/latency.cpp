@@ -16,9 +16,9 @@ namespace {
 constexpr int kBlock = 5;  // timed runs before it is the next model's turn
 constexpr double kUnstableVariation = 0.1;
 
-double milliseconds(const Session& session, const TensorMap& inputs) {
+double milliseconds(const TimedModel& model) {
   const auto start = std::chrono::steady_clock::now();
-  const TensorMap outputs = session.run(inputs);
+  const TensorMap outputs = model.session->run(*model.inputs);
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
       .count();
 }
@@ -31,24 +31,23 @@ double median_of_drawn(const std::vector<double>& values, std::span<const std::u
 
 }  // namespace
 
-std::vector<std::vector<double>> time_interleaved(std::span<const Session* const> sessions,
-                                                  const TensorMap& inputs,
+std::vector<std::vector<double>> time_interleaved(std::span<const TimedModel> models,
                                                   const LatencyOptions& options) {
-  std::vector<std::vector<double>> times(sessions.size());
-  for (const Session* session : sessions) {
-    for (int i = 0; i < options.warm_up; ++i) (void)milliseconds(*session, inputs);
+  std::vector<std::vector<double>> times(models.size());
+  for (const TimedModel& model : models) {
+    for (int i = 0; i < options.warm_up; ++i) (void)milliseconds(model);
   }
   double spent_ms = 0;  // by the slowest model
   for (int runs = 0; runs < options.max_runs; runs += kBlock) {
     if (runs >= options.min_runs && spent_ms >= 1000 * options.seconds) break;
     if (runs > 0 && spent_ms >= 1000 * options.max_seconds) break;
     double slowest = 0;
-    for (std::size_t model = 0; model < sessions.size(); ++model) {
+    for (std::size_t model = 0; model < models.size(); ++model) {
       if (options.cancelled != nullptr && *options.cancelled)
         throw Error(codes::cancelled, "stopped while timing");
-      double block_ms = sessions.size() > 1 ? milliseconds(*sessions[model], inputs) : 0;
+      double block_ms = models.size() > 1 ? milliseconds(models[model]) : 0;
       for (int i = 0; i < kBlock; ++i) {
-        times[model].push_back(milliseconds(*sessions[model], inputs));
+        times[model].push_back(milliseconds(models[model]));
         block_ms += times[model].back();
       }
       slowest = std::max(slowest, block_ms);

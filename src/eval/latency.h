@@ -21,12 +21,17 @@ struct LatencyOptions {
   const std::atomic<bool>* cancelled = nullptr;  // once true: Error (cancelled)
 };
 
-// Times the models on the same inputs. Blocks of a few runs alternate between the models, so that
+// A model and what it is run on; neither is owned.
+struct TimedModel {
+  const Session* session = nullptr;
+  const TensorMap* inputs = nullptr;
+};
+
+// Times models in turns. Blocks of a few runs alternate between the models, so that
 // noise and changing clock rates of the machine hit all alike; the first run of a block only brings
 // the weights back into the caches. One list of milliseconds a model, equally long.
-[[nodiscard]] std::vector<std::vector<double>> time_interleaved(
-    std::span<const Session* const> sessions, const TensorMap& inputs,
-    const LatencyOptions& options);
+[[nodiscard]] std::vector<std::vector<double>> time_interleaved(std::span<const TimedModel> models,
+                                                                const LatencyOptions& options);
 
 // p50, p95 and the rest of one model's times.
 [[nodiscard]] Latency summarize(const Session& session, const InputSizes& sizes,

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "report/format.h"
 #include "report/tables.h"
 
@@ -30,8 +32,8 @@ std::string operators(const ModelDescription& model) {
   return fmt::format("{}", fmt::join(texts, ", "));
 }
 
-Table overview(const ModelDescription& model) {
-  Table table{model.path, {}, {}, true};
+FigureTable overview(const ModelDescription& model) {
+  FigureTable table{model.path, {}, {}, true};
   const auto put = [&](std::string key, std::string value) {
     table.rows.push_back({std::move(key), std::move(value)});
   };
@@ -54,8 +56,8 @@ Table overview(const ModelDescription& model) {
   return table;
 }
 
-Table bytes_by_role(const ModelDescription& model) {
-  Table table{"where the bytes are", {"", "tensors", "bytes", "share"}, {}, false};
+FigureTable bytes_by_role(const ModelDescription& model) {
+  FigureTable table{"where the bytes are", {"", "tensors", "bytes", "share"}, {}, false};
   for (const BytesByRole& role : model.bytes_by_role) {
     const double share = static_cast<double>(role.bytes) /
                          static_cast<double>(std::max<std::int64_t>(model.bytes, 1));
@@ -65,8 +67,8 @@ Table bytes_by_role(const ModelDescription& model) {
   return table;
 }
 
-Table explained_units(const ModelDescription& model) {
-  Table table{"products", {"unit", "role", "shape", "compressible"}, {}, true};
+FigureTable explained_units(const ModelDescription& model) {
+  FigureTable table{"products", {"unit", "role", "shape", "compressible"}, {}, true};
   for (const ExplainedUnit& unit : model.units) {
     table.rows.push_back(
         {unit.unit, unit.role, unit.shape,
@@ -75,45 +77,48 @@ Table explained_units(const ModelDescription& model) {
   return table;
 }
 
-Table findings(const ModelDescription& model) {
-  Table table{"", {}, {}, true};
-  table.rows.push_back({model.path, model.findings.empty()
-                                        ? "ok"
-                                        : fmt::format("{} findings", model.findings.size())});
+FigureTable findings(const ModelDescription& model) {
+  const auto errors = std::ranges::count_if(
+      model.findings, [](const std::string& finding) { return finding.starts_with("error"); });
+  std::string verdict = errors > 0 ? fmt::format("{} errors", errors) : "ok";
+  if (errors == 0 && !model.findings.empty()) {
+    verdict += fmt::format(", {} remarks", model.findings.size());
+  }
+  FigureTable table{"", {}, {{model.path, std::move(verdict)}}, true};
   for (const std::string& finding : model.findings) table.rows.push_back({"", finding});
   return table;
 }
 
-Table options_of(const PassDescription& pass) {
-  Table table{pass.name + ": " + pass.summary, {"option", "default", "type", ""}, {}, true};
+FigureTable options_of(const PassDescription& pass) {
+  FigureTable table{pass.name + ": " + pass.summary, {"option", "default", "type", ""}, {}, true};
   for (const OptionDescription& option : pass.options) {
     table.rows.push_back({option.name, option.fallback, option.type, option.help});
   }
   return table;
 }
 
-void add_passes(const Document& document, std::vector<Table>& tables) {
+void add_passes(const Document& document, std::vector<FigureTable>& tables) {
   if (document.pass_list.size() == 1) {
     tables.push_back(options_of(document.pass_list.front()));
     return;
   }
-  Table passes{"passes", {}, {}, true};
+  FigureTable passes{"passes", {}, {}, true};
   for (const PassDescription& pass : document.pass_list) {
     passes.rows.push_back({pass.name, pass.summary});
   }
   if (!passes.rows.empty()) tables.push_back(std::move(passes));
-  Table presets{"presets", {}, {}, true};
+  FigureTable presets{"presets", {}, {}, true};
   for (const PresetDescription& preset : document.preset_list) {
     presets.rows.push_back({preset.name, preset.summary});
   }
   if (!presets.rows.empty()) tables.push_back(std::move(presets));
 }
 
-void add_diagnosis(const Diagnosis& diagnosis, std::vector<Table>& tables) {
-  Table facts{"", {}, {}, true};
+void add_diagnosis(const Diagnosis& diagnosis, std::vector<FigureTable>& tables) {
+  FigureTable facts{"", {}, {}, true};
   for (const auto& [key, value] : diagnosis.facts) facts.rows.push_back({key, value});
   tables.push_back(std::move(facts));
-  Table tests{"self-tests", {}, {}, true};
+  FigureTable tests{"self-tests", {}, {}, true};
   for (const SelfTest& test : diagnosis.tests) {
     tests.rows.push_back({test.name, test.passed ? "right" : "WRONG", test.detail});
   }
@@ -122,7 +127,7 @@ void add_diagnosis(const Diagnosis& diagnosis, std::vector<Table>& tables) {
 
 }  // namespace
 
-void add_descriptive_tables(const Document& document, std::vector<Table>& tables) {
+void add_descriptive_tables(const Document& document, std::vector<FigureTable>& tables) {
   for (const ModelDescription& model : document.descriptions) {
     if (document.verb == "check") {
       tables.push_back(findings(model));
@@ -133,7 +138,7 @@ void add_descriptive_tables(const Document& document, std::vector<Table>& tables
     if (!model.units.empty()) tables.push_back(explained_units(model));
   }
   if (!document.tensors.empty()) {
-    Table table{"", {}, {}, true};
+    FigureTable table{"", {}, {}, true};
     for (const TensorInfo& tensor : document.tensors) {
       table.rows.push_back({tensor.name, tensor.dtype, tensor.shape});
     }
@@ -143,8 +148,8 @@ void add_descriptive_tables(const Document& document, std::vector<Table>& tables
   if (document.diagnosis) add_diagnosis(*document.diagnosis, tables);
 }
 
-std::vector<Table> tables_of(const Document& document, bool verbose) {
-  std::vector<Table> tables;
+std::vector<FigureTable> tables_of(const Document& document, bool verbose) {
+  std::vector<FigureTable> tables;
   add_descriptive_tables(document, tables);
   add_measured_tables(document, verbose, tables);
   return tables;

@@ -53,7 +53,7 @@ std::string times(double ratio, std::string_view more, std::string_view less) {
                     : fmt::format("{:.2f}x {}", 1 / ratio, less);
 }
 
-void add_agreement(const Document& document, Table& table) {
+void add_agreement(const Document& document, FigureTable& table) {
   for (const OutputAgreement& output : document.agreement) {
     const Metric* agreement = find(output.metrics, "agreement");
     if (agreement == nullptr) continue;
@@ -65,10 +65,10 @@ void add_agreement(const Document& document, Table& table) {
   }
 }
 
-Table before_and_after(const Document& document) {
+FigureTable before_and_after(const Document& document) {
   const ModelFigures& before = document.models.front();
   const ModelFigures& after = document.models.back();
-  Table table{"", {"", "before", "after", ""}, {}, true};
+  FigureTable table{"", {"", "before", "after", ""}, {}, true};
   if (document.verb == "compare") table.header = {"", "reference", "candidate", ""};
   table.rows.push_back({"size", format_bytes(before.bytes), format_bytes(after.bytes),
                         times(static_cast<double>(before.bytes) /
@@ -92,8 +92,8 @@ Table before_and_after(const Document& document) {
   return table;
 }
 
-Table agreement_in_detail(const Document& document) {
-  Table table{"agreement with the reference, by output", {"output"}, {}, false};
+FigureTable agreement_in_detail(const Document& document) {
+  FigureTable table{"agreement with the reference, by output", {"output"}, {}, false};
   const std::vector<std::string> names = {"agreement",   "kl_mean", "kl_median",
                                           "kl_p99",      "kl_max",  "cosine_min",
                                           "cosine_mean", "max_abs", "sqnr"};
@@ -110,8 +110,8 @@ Table agreement_in_detail(const Document& document) {
   return table;
 }
 
-Table one_row_a_model(const Document& document) {
-  Table table{"", {"model", "size", "p50", "p95", "min", "peak memory"}, {}, false};
+FigureTable one_row_a_model(const Document& document) {
+  FigureTable table{"", {"model", "size", "p50", "p95", "min", "peak memory"}, {}, false};
   std::vector<std::string> metrics;
   bool throughput = false;
   for (const ModelFigures& model : document.models) {
@@ -141,8 +141,8 @@ Table one_row_a_model(const Document& document) {
   return table;
 }
 
-Table units_of(const PassRecord& pass) {
-  Table table{pass.pass + ": " + pass.summary, {"unit", "before", "after", ""}, {}, true};
+FigureTable units_of(const PassRecord& pass) {
+  FigureTable table{pass.pass + ": " + pass.summary, {"unit", "before", "after", ""}, {}, true};
   for (const UnitRecord& unit : pass.units) {
     table.rows.push_back({unit.unit, format_bytes(unit.bytes_before),
                           format_bytes(unit.bytes_after),
@@ -153,7 +153,7 @@ Table units_of(const PassRecord& pass) {
 
 }  // namespace
 
-void add_measured_tables(const Document& document, bool verbose, std::vector<Table>& tables) {
+void add_measured_tables(const Document& document, bool verbose, std::vector<FigureTable>& tables) {
   if (document.dry_run || verbose) {
     for (const PassRecord& pass : document.passes) {
       if (!pass.units.empty()) tables.push_back(units_of(pass));

@@ -37,7 +37,7 @@ std::string with_color(std::string text, bool bad) {
 
 std::string to_human(const Document& document, const RenderOptions& options) {
   std::string text;
-  for (const Table& table : tables_of(document, options.verbose)) {
+  for (const FigureTable& table : tables_of(document, options.verbose)) {
     if (!text.empty()) text += "\n";
     text += to_text(table);
   }
@@ -51,7 +51,7 @@ std::string to_human(const Document& document, const RenderOptions& options) {
 
 std::string to_markdown_page(const Document& document, const RenderOptions& options) {
   std::string text;
-  for (const Table& table : tables_of(document, options.verbose)) {
+  for (const FigureTable& table : tables_of(document, options.verbose)) {
     text += to_markdown(table) + "\n";
   }
   for (const std::string& line : closing_lines(document)) text += escape_markdown(line) + "  \n";

@@ -27,7 +27,7 @@ Cells escaped(const Cells& cells, const std::function<std::string(std::string_vi
 
 }  // namespace
 
-std::string to_text(const Table& table) {
+std::string to_text(const FigureTable& table) {
   std::vector<Cells> rows;
   if (!table.header.empty()) rows.push_back(escaped(table.header, escape_terminal));
   for (const Cells& row : table.rows) rows.push_back(escaped(row, escape_terminal));
@@ -50,7 +50,7 @@ std::string to_text(const Table& table) {
   return text;
 }
 
-std::string to_markdown(const Table& table) {
+std::string to_markdown(const FigureTable& table) {
   std::size_t columns = table.header.size();
   for (const Cells& row : table.rows) columns = std::max(columns, row.size());
   const auto line = [&](Cells cells) {

@@ -10,7 +10,7 @@ namespace onnxpress {
 
 // Figures in rows and columns; the first column and the last one (remarks) are set left, the others
 // right. Cells are not escaped yet.
-struct Table {
+struct FigureTable {
   std::string title;                // may be empty
   std::vector<std::string> header;  // empty: none
   std::vector<std::vector<std::string>> rows;
@@ -18,10 +18,10 @@ struct Table {
 };
 
 // Everything a document has measured, as tables.
-[[nodiscard]] std::vector<Table> tables_of(const Document& document, bool verbose);
+[[nodiscard]] std::vector<FigureTable> tables_of(const Document& document, bool verbose);
 
 // Columns aligned by spaces, indented by two.
-[[nodiscard]] std::string to_text(const Table& table);
-[[nodiscard]] std::string to_markdown(const Table& table);
+[[nodiscard]] std::string to_text(const FigureTable& table);
+[[nodiscard]] std::string to_markdown(const FigureTable& table);
 
 }  // namespace onnxpress

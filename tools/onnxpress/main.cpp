@@ -101,15 +101,14 @@ int hand_over(const Document& document, const OutputOptions& output) {
   return print(text) ? document.exit_code : kReaderGone;
 }
 
-int fail(const std::string& verb, const OutputOptions& output, bool json_on_stdout) {
+int fail(const std::string& verb, const OutputOptions& output,
+         const std::vector<std::string>& reports, bool json_on_stdout) {
   const auto [error, code] = current_error();
   end_by_signal_if_any();
   const Document document = failed_document(verb, error, code);
   print_message(error_lines(error, wants_color(output, 2)));
   try {
-    if (code != exit_code(ErrorKind::usage)) {  // the command line can be trusted with its files
-      for (const std::string& path : report_files(output)) write_report(path, document);
-    }
+    for (const std::string& path : reports) write_report(path, document);
     if (json_on_stdout && !print(render(document, Format::json))) return kReaderGone;
   } catch (const std::exception&) {
     return code;  // the first error is the one that counts
@@ -117,10 +116,13 @@ int fail(const std::string& verb, const OutputOptions& output, bool json_on_stdo
   return code;
 }
 
-int run_command(Command& command, const std::vector<std::string>& arguments) {
+// `reports` gets the files that may be written, once they have been checked.
+int run_command(Command& command, const std::vector<std::string>& arguments,
+                std::vector<std::string>& reports) {
   const std::string help = parse_arguments(command.app(), arguments);
   if (!help.empty()) return print(help) ? 0 : kReaderGone;
   check_report_files(command.output);
+  reports = report_files(command.output);
   const std::string text = command.instead_of_running();
   if (!text.empty()) return print(text) ? 0 : kReaderGone;
   Control control;
@@ -139,6 +141,7 @@ int run_program(std::vector<std::string> arguments) {
   const bool json = asks_for_json(arguments);
   const std::string first = arguments.empty() ? "" : arguments.front();
   OutputOptions output;
+  std::vector<std::string> reports;
   std::unique_ptr<Command> command;
   CLI::App program("", "onnxpress");
   try {
@@ -161,10 +164,10 @@ int run_program(std::vector<std::string> arguments) {
     if (!command) {
       throw unknown_name("there is no verb \"" + first + "\"", did_you_mean(first, names));
     }
-    return run_command(*command, {arguments.begin() + 1, arguments.end()});
+    return run_command(*command, {arguments.begin() + 1, arguments.end()}, reports);
   } catch (...) {
     const OutputOptions& asked = command ? command->output : output;
-    return fail(command ? first : "", asked, json);
+    return fail(command ? first : "", asked, reports, json);
   }
 }
 
