@@ -14,11 +14,9 @@ KEPT_APART = {
     "onnx/": {"io", "ir"},
     "oneapi/": {"exec", "api"},
     "dnnl": {"exec"},
-    "hwy/": {"exec", "base"},
     "sentencepiece": set(),  # exports an old protobuf's symbols, which clash with ours
     "toml++": {"pipeline"},
     "CLI/": set(),
-    "spdlog/": set(),
 }
 
 
