@@ -33,7 +33,8 @@ std::vector<fs::path> models_in(const fs::path& folder) {
 std::vector<fs::path> folders_of(const fs::path& path) {
   const fs::path folder = fs::is_directory(path) ? path : path.parent_path();
   std::vector<fs::path> folders = {folder};
-  if (fs::absolute(folder).filename() == "onnx") folders.push_back(folder / "..");
+  if (fs::absolute(folder.empty() ? "." : folder).filename() == "onnx")
+    folders.push_back(folder / "..");
   return folders;
 }
 
