@@ -29,8 +29,9 @@ class Sources(unittest.TestCase):
 
     def test_every_python_test_is_in_a_cmake_list(self):
         lists = "\n".join(read(name) for name in files("tests/*CMakeLists.txt"))
+        named = set(re.findall(r"\w+", lists))
         missing = [f for f in files("tests/*_test.py")
-                   if not re.search(rf"\b{re.escape(f.rsplit('/', 1)[1][:-3])}\b", lists)]
+                   if not named & {f.rsplit("/", 1)[1][:-3], f.rsplit("/", 1)[1][:-len("_test.py")]}]
         self.assertEqual(missing, [])
 
     def test_licence_tag_comes_first(self):
