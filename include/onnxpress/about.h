@@ -18,7 +18,6 @@ namespace onnxpress {
 // The passes (all, or the one of that name) and presets, with their options. Throws Error
 // (unknown_name).
 [[nodiscard]] Document list_passes(const std::string& name = {});
-[[nodiscard]] std::vector<std::string> preset_names();
 [[nodiscard]] std::string default_preset();
 
 // The machine, the libraries, and whether arithmetic comes out right here.

@@ -111,6 +111,7 @@ void add_structure(const TransformerView& view, ModelDescription& description) {
 
 std::vector<std::string> sentences(const std::vector<Refusal>& refusals) {
   std::vector<std::string> texts;
+  texts.reserve(refusals.size());
   for (const Refusal& refusal : refusals) texts.push_back(refusal.text);
   return texts;
 }

@@ -70,6 +70,7 @@ Latency summarize(const Session& session, const InputSizes& sizes,
   latency.instruction_set = name(session.instruction_set());
   latency.engine = "onnxpress";
   std::vector<double> deviations;
+  deviations.reserve(times_ms.size());
   for (const double time : times_ms) deviations.push_back(std::abs(time - latency.p50_ms));
   latency.variation = latency.p50_ms > 0 ? quantile(deviations, 0.5) / latency.p50_ms : 0;
   latency.unstable = latency.variation > kUnstableVariation;

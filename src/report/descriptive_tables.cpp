@@ -14,6 +14,7 @@ constexpr std::size_t kMostOperators = 12;  // in the line that counts them
 
 std::string ports(const std::vector<TensorInfo>& tensors) {
   std::vector<std::string> texts;
+  texts.reserve(tensors.size());
   for (const TensorInfo& tensor : tensors) {
     texts.push_back(fmt::format("{} {}{}", tensor.name, tensor.dtype, tensor.shape));
   }

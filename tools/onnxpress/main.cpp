@@ -175,8 +175,12 @@ int run_program(std::vector<std::string> arguments) {
 }  // namespace onnxpress::cli
 
 int main(int argc, char** argv) {
-  onnxpress::cli::occupy_standard_descriptors();
-  onnxpress::cli::install_signal_handlers();
-  const std::span<char*> all(argv, static_cast<std::size_t>(argc));
-  return onnxpress::cli::run_program({all.begin() + (argc > 0 ? 1 : 0), all.end()});
+  try {
+    onnxpress::cli::occupy_standard_descriptors();
+    onnxpress::cli::install_signal_handlers();
+    const std::span<char*> all(argv, static_cast<std::size_t>(argc));
+    return onnxpress::cli::run_program({all.begin() + (argc > 0 ? 1 : 0), all.end()});
+  } catch (...) {  // not even the error could be reported, for want of memory
+    return onnxpress::exit_code(onnxpress::ErrorKind::resource);
+  }
 }
