@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "onnxpress/about.h"
 #include "passes/options.h"
 
 namespace onnxpress {
@@ -62,7 +61,7 @@ void set_option(Recipe& recipe, std::string_view assignment);
 // (bad_option) if none has.
 void add_globs(Recipe& recipe, std::string_view option, const std::vector<std::string>& globs);
 
-// A recipe that comes with the program; preset_names() is in onnxpress/about.h.
+// A recipe that comes with the program.
 struct Preset {
   std::string_view name;
   std::string_view summary;
@@ -71,6 +70,7 @@ struct Preset {
 };
 inline constexpr std::string_view kDefaultPreset = "int8-weights";
 [[nodiscard]] std::span<const Preset> all_presets();
+[[nodiscard]] std::vector<std::string> preset_names();
 // Throws Error (unknown_name) that names the nearest preset.
 [[nodiscard]] Recipe preset_recipe(std::string_view name);
 
