@@ -34,6 +34,7 @@ struct CompressRequest {
   // Nothing is measured but the size unless there are data; then also latency, and accuracy where
   // there are labels.
   DataOptions data{};
+  ReadingOptions reading{};
   EngineOptions engine{};
   bool evaluate = true;        // false: not even with data
   bool latency = false;        // time the models even without data

@@ -5,16 +5,19 @@
 #include <vector>
 
 #include "onnxpress/document.h"
+#include "onnxpress/options.h"
 
 namespace onnxpress {
 
 // What is in models: one entry in document.descriptions for each. With `explain`, also every
 // product of the graph with why it can or can't be compressed. Throws Error.
-[[nodiscard]] Document inspect(const std::vector<std::string>& models, bool explain);
+[[nodiscard]] Document inspect(const std::vector<std::string>& models, bool explain,
+                               const ReadingOptions& reading = {});
 
 // Reads models strictly and reports what breaks ONNX's rules, or what `target` would refuse
 // ("" or "ort-cpu"). Throws Error for a model that can't be read; lesser faults are findings, and
 // make document.exit_code 3.
-[[nodiscard]] Document check(const std::vector<std::string>& models, const std::string& target);
+[[nodiscard]] Document check(const std::vector<std::string>& models, const std::string& target,
+                             const ReadingOptions& reading = {});
 
 }  // namespace onnxpress

@@ -13,6 +13,7 @@ namespace onnxpress {
 struct BenchRequest {
   std::vector<std::string> models{};
   DataOptions data{};
+  ReadingOptions reading{};
   EngineOptions engine{};
   std::size_t latency_batch = 1;
   std::size_t sequence = 128;
@@ -29,6 +30,7 @@ struct BenchRequest {
 struct CompareRequest {
   std::string reference{}, candidate{};
   DataOptions data{};
+  ReadingOptions reading{};
   EngineOptions engine{};
   bool latency = false;
   std::size_t sequence = 128;

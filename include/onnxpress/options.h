@@ -29,6 +29,12 @@ struct Control {
   const std::atomic<bool>* cancelled = nullptr;
 };
 
+// What is allowed when a model is read that is refused otherwise.
+struct ReadingOptions {
+  bool allow_links = false;  // external data behind symbolic links, or with several hard links
+  bool fix_order = false;    // nodes that stand before the producers of their inputs
+};
+
 // How models are run.
 struct EngineOptions {
   int threads = 0;                 // 0: as many as there are cores available to this process

@@ -18,6 +18,7 @@ struct RunRequest {
   std::string data{};    // .npz
   std::string output{};  // .npz
   bool force = false;
+  ReadingOptions reading{};
   EngineOptions engine{};
 };
 [[nodiscard]] Document run(const RunRequest& request, const Control& control = {});

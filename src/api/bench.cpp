@@ -49,7 +49,7 @@ Document bench(const BenchRequest& request, const Control& control) {
                          static_cast<std::int64_t>(request.sequence)};
   std::vector<OpenedModel> models;
   for (const std::string& path : request.models) {
-    models.push_back(api::open_model(path));
+    models.push_back(api::open_model(path, request.reading));
     document.inputs.push_back(models.back().file);
     measure_alone(recorder, request, models.back(), sizes);
   }

@@ -49,8 +49,8 @@ Document compare(const CompareRequest& request, const Control& control) {
   const bool has_data = !(request.data.data.empty() && request.data.eval_data.empty());
   const std::vector<Gate> gates = api::read_gates(request.fail_if, true, true);
   const bool timing = request.latency || api::needs_timing(gates);
-  const OpenedModel reference = api::open_model(request.reference);
-  const OpenedModel candidate = api::open_model(request.candidate);
+  const OpenedModel reference = api::open_model(request.reference, request.reading);
+  const OpenedModel candidate = api::open_model(request.candidate, request.reading);
   document.inputs = {reference.file, candidate.file};
   document.models = {{reference.path.string(), reference.file.bytes},
                      {candidate.path.string(), candidate.file.bytes}};

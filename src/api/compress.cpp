@@ -146,7 +146,7 @@ Document compress(const CompressRequest& request, const Control& control) {
     if (!request.output.empty()) {
       check_destination(request.output, write_options(resolved, original));
     }
-    original = api::open_model(request.input);
+    original = api::open_model(request.input, request.reading);
     return fmt::format("{} nodes", original.model.graph.nodes().size());
   });
   const WriteOptions writing = write_options(resolved, original);

@@ -48,17 +48,19 @@ std::string sentence(const Finding& finding) {
 
 }  // namespace
 
-Document inspect(const std::vector<std::string>& models, bool explain) {
+Document inspect(const std::vector<std::string>& models, bool explain,
+                 const ReadingOptions& reading) {
   api::Recorder recorder("inspect", {}, {});
   for (const std::string& path : models) {
-    const api::OpenedModel model = api::open_model(path);
+    const api::OpenedModel model = api::open_model(path, reading);
     recorder.document.inputs.push_back(model.file);
     recorder.document.descriptions.push_back(api::describe(model, explain));
   }
   return recorder.finish();
 }
 
-Document check(const std::vector<std::string>& models, const std::string& target) {
+Document check(const std::vector<std::string>& models, const std::string& target,
+               const ReadingOptions& reading) {
   if (!target.empty() && target != "ort-cpu") {
     const std::array<std::string, 1> targets = {"ort-cpu"};
     throw Error(codes::unknown_name, fmt::format("there is no target \"{}\"", target),
@@ -66,7 +68,7 @@ Document check(const std::vector<std::string>& models, const std::string& target
   }
   api::Recorder recorder("check", {}, {});
   for (const std::string& path : models) {
-    const api::OpenedModel model = api::open_model(path);
+    const api::OpenedModel model = api::open_model(path, reading);
     recorder.document.inputs.push_back(model.file);
     ModelDescription description = api::describe(model, false);
     for (const Finding& finding : check_model(model.model)) {

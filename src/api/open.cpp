@@ -31,10 +31,11 @@ std::size_t longest_sample(const DataOptions& data, const OpenedModel& model) {
 
 }  // namespace
 
-OpenedModel open_model(const std::string& path) {
+OpenedModel open_model(const std::string& path, const ReadingOptions& reading) {
   OpenedModel opened;
   opened.path = find_model(path);
-  opened.model = read_model(opened.path);
+  opened.model =
+      read_model(opened.path, {.allow_links = reading.allow_links, .fix_order = reading.fix_order});
   opened.file = file_info(opened.path);
   return opened;
 }

@@ -49,7 +49,7 @@ struct OpenedModel {
   FileInfo file;
 };
 // Reads a model file, or the model of a folder. Throws Error.
-[[nodiscard]] OpenedModel open_model(const std::string& path);
+[[nodiscard]] OpenedModel open_model(const std::string& path, const ReadingOptions& reading);
 
 // Session options as the engine's. Throws Error (bad_option) for an unknown instruction set.
 [[nodiscard]] SessionOptions session_options(const EngineOptions& engine);

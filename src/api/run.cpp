@@ -25,7 +25,7 @@ Document run(const RunRequest& request, const Control& control) {
       throw Error(codes::output_exists, fmt::format("{} exists already", request.output));
     }
   }
-  const api::OpenedModel model = api::open_model(request.model);
+  const api::OpenedModel model = api::open_model(request.model, request.reading);
   document.inputs.push_back(model.file);
   TensorMap inputs;
   for (NamedTensor& array : read_npz(request.data)) {

@@ -114,6 +114,14 @@ class BadModels(CliTest):
                 path = self.write(tiny_model(external=location), "inner/model.onnx")
                 self.compress(3, "E0314", path)
 
+    def test_links_to_external_data_are_followed_on_request(self):
+        (self.folder / "elsewhere.bin").write_bytes(struct.pack("<4f", 1, 2, 3, 4))
+        (self.folder / "inner").mkdir()
+        os.symlink("../elsewhere.bin", self.folder / "inner" / "w.bin")
+        path = self.write(tiny_model(external="w.bin"), "inner/model.onnx")
+        self.compress(3, "E0314", path)
+        self.succeed("compress", path, "-o", "out.onnx", "--allow-links")
+
     def test_unreadable_file(self):
         if os.geteuid() == 0:
             self.skipTest("root reads everything")

@@ -40,6 +40,7 @@ std::unique_ptr<Command> add_bench(CLI::App& program) {
       ->capture_default_str();
   add_data_flags(*app, request.data);
   add_gate_flags(*app, request.fail_if);
+  add_reading_flags(*app, request.reading);
   add_engine_flags(*app, request.engine);
   add_output_flags(*command);
   return command;

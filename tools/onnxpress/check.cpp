@@ -8,11 +8,12 @@ class Check final : public Command {
  public:
   using Command::Command;
   std::vector<std::string> models;
+  ReadingOptions reading;
   std::string target;
 
   Document run(const Control&) override {
     require_argument(!models.empty(), "model", "onnxpress check model.onnx");
-    return check(models, target);
+    return check(models, target, reading);
   }
 };
 
@@ -24,6 +25,7 @@ std::unique_ptr<Command> add_check(CLI::App& program) {
   app->add_option("MODEL", command->models, "models");
   app->add_option("--target", command->target, "also whether that runtime loads it: ort-cpu")
       ->type_name("NAME");
+  add_reading_flags(*app, command->reading);
   add_output_flags(*command);
   return command;
 }

@@ -57,6 +57,7 @@ std::unique_ptr<Command> add_doctor(CLI::App& program);
 
 // Flags that mean the same on every verb that has them.
 void add_output_flags(Command& command);
+void add_reading_flags(CLI::App& app, ReadingOptions& reading);
 void add_engine_flags(CLI::App& app, EngineOptions& engine);
 void add_data_flags(CLI::App& app, DataOptions& data);
 void add_gate_flags(CLI::App& app, std::vector<std::string>& fail_if);

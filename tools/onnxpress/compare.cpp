@@ -43,6 +43,7 @@ std::unique_ptr<Command> add_compare(CLI::App& program) {
   app->add_flag("--list-metrics", command->list_metrics, "print what gates can name");
   add_data_flags(*app, request.data);
   add_gate_flags(*app, request.fail_if);
+  add_reading_flags(*app, request.reading);
   add_engine_flags(*app, request.engine);
   add_output_flags(*command);
   return command;

@@ -89,6 +89,7 @@ std::unique_ptr<Command> add_compress(CLI::App& program) {
   app->add_flag("--keep-rejected", request.keep_rejected,
                 "keep a result that fails a gate as NAME.rejected.onnx")
       ->group("Gates");
+  add_reading_flags(*app, request.reading);
   add_engine_flags(*app, request.engine);
   add_output_flags(*command);
   app->footer(presets_footer);

@@ -38,6 +38,14 @@ void add_output_flags(Command& command) {
       ->group("Output");
 }
 
+void add_reading_flags(CLI::App& app, ReadingOptions& reading) {
+  app.add_flag("--allow-links", reading.allow_links,
+               "follow links to external data, and take files with several hard links")
+      ->group("Model");
+  app.add_flag("--fix-order", reading.fix_order, "sort nodes that stand before what they read")
+      ->group("Model");
+}
+
 void add_engine_flags(CLI::App& app, EngineOptions& engine) {
   app.add_option("--threads", engine.threads, "threads (default: as many as there are cores)")
       ->type_name("N")

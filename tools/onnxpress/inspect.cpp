@@ -8,11 +8,12 @@ class Inspect final : public Command {
  public:
   using Command::Command;
   std::vector<std::string> models;
+  ReadingOptions reading;
   bool explain = false;
 
   Document run(const Control&) override {
     require_argument(!models.empty(), "model", "onnxpress inspect model.onnx");
-    return inspect(models, explain);
+    return inspect(models, explain, reading);
   }
 };
 
@@ -24,6 +25,7 @@ std::unique_ptr<Command> add_inspect(CLI::App& program) {
   app->add_option("MODEL", command->models, "models");
   app->add_flag("--explain", command->explain,
                 "say of every product why it can or can't be compressed");
+  add_reading_flags(*app, command->reading);
   add_output_flags(*command);
   return command;
 }

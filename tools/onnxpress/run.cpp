@@ -28,6 +28,7 @@ std::unique_ptr<Command> add_run(CLI::App& program) {
   app->add_option("--data", request.data, "the inputs")->type_name("FILE.npz");
   app->add_option("-o,--output", request.output, "the outputs")->type_name("FILE.npz");
   app->add_flag("-f,--force", request.force, "replace the output if it exists");
+  add_reading_flags(*app, request.reading);
   add_engine_flags(*app, request.engine);
   add_output_flags(*command);
   return command;
