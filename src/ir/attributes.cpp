@@ -58,13 +58,15 @@ std::string Attributes::get_string(std::string_view name, std::string_view fallb
 std::vector<std::int64_t> Attributes::get_ints(std::string_view name,
                                                std::vector<std::int64_t> fallback) const {
   const auto* value = typed<std::vector<std::int64_t>>(name);
-  return value == nullptr ? std::move(fallback) : *value;
+  if (value != nullptr) return *value;
+  return fallback;
 }
 
 std::vector<float> Attributes::get_floats(std::string_view name,
                                           std::vector<float> fallback) const {
   const auto* value = typed<std::vector<float>>(name);
-  return value == nullptr ? std::move(fallback) : *value;
+  if (value != nullptr) return *value;
+  return fallback;
 }
 
 const Tensor* Attributes::get_tensor(std::string_view name) const {

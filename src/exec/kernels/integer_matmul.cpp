@@ -40,6 +40,7 @@ std::span<std::uint32_t> shifted(KernelContext& c, const TensorView& x, const Te
   with_type<std::uint8_t, std::int8_t>(x.dtype, [&]<class T>() {
     const auto all = x.as<T>();
     for (std::int64_t i = 0; i < x.size; ++i) {
+      // The sign of int8 is meant. NOLINTNEXTLINE(bugprone-signed-char-misuse)
       std::int32_t value = all[static_cast<std::size_t>(i)];
       if (zero != nullptr) {
         const std::int64_t batch = i / (rows * columns), within = i % (rows * columns);
