@@ -18,6 +18,7 @@ std::vector<Out> converted(std::span<const std::byte> bytes, Convert convert) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     T element;
     std::memcpy(&element, bytes.data() + i * sizeof(T), sizeof(T));
+    // The sign of int8 is meant. NOLINTNEXTLINE(bugprone-signed-char-misuse)
     values[i] = static_cast<Out>(convert(element));
   }
   return values;

@@ -52,16 +52,14 @@ bool append_attribute(std::string& key, const Attribute& attribute) {
       [&](const auto& value) {
         using T = std::decay_t<decltype(value)>;
         if constexpr (std::is_same_v<T, Subgraph> || std::is_same_v<T, std::vector<Subgraph>> ||
+                      std::is_same_v<T, std::vector<Tensor>> ||
                       std::is_same_v<T, OpaqueAttribute>) {
           return false;
-        } else if constexpr (std::is_same_v<T, Tensor>) {
-          if (value.bytes().size() > kMaxTensorBytes || value.dtype() == DType::string)
-            return false;
-          append(key, value);
-          return true;
-        } else if constexpr (std::is_same_v<T, std::vector<Tensor>>) {
-          return false;
         } else {
+          if constexpr (std::is_same_v<T, Tensor>) {
+            const bool large = value.bytes().size() > kMaxTensorBytes;
+            if (large || value.dtype() == DType::string) return false;
+          }
           append(key, value);
           return true;
         }

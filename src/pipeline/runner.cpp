@@ -145,14 +145,15 @@ class Runner {
 RunResult run_recipe(Model model, const Recipe& recipe, const RunOptions& options) {
   RunResult result;
   result.weight_bytes_before = weight_bytes(model.graph);
-  Model work = options.dry_run ? model : std::move(model);
+  if (options.dry_run) result.model = model;
+  Model work = std::move(model);
   result.passes = Runner(work, recipe, options).run();
   set_metadata(work, kVersionKey, options.tool_version);
   set_metadata(work, kRecipeKey, hash(recipe));
   set_metadata(work, kInputKey, options.input_sha256);
   result.weight_bytes_after = weight_bytes(work.graph);
   result.predicted_bytes = serialized_size(work);
-  result.model = options.dry_run ? std::move(model) : std::move(work);
+  if (!options.dry_run) result.model = std::move(work);
   return result;
 }
 
