@@ -12,18 +12,33 @@
 #include <vector>
 
 namespace onnxpress {
-namespace {
-
-thread_local bool inside_body = false;
-
-}  // namespace
-
 int available_cores() {
   cpu_set_t set;
   CPU_ZERO(&set);
   if (::sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
   return std::max(1U, std::thread::hardware_concurrency());
 }
+
+namespace {
+
+thread_local bool inside_body = false;
+
+// Asks for about a tenth of a millisecond without giving the core away; false if it did not come
+// true.
+template <class Condition>
+bool spin_until(const Condition& condition) {
+  for (int spin = 0; spin < 3000; ++spin) {
+    if (condition()) return true;
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+  }
+  return false;
+}
+
+}  // namespace
 
 struct ThreadPool::State {
   struct Loop {
@@ -37,7 +52,8 @@ struct ThreadPool::State {
   std::condition_variable start, done;
   Loop loop;
   std::atomic<std::uint64_t> generation{0};
-  std::atomic<int> running{0};
+  std::atomic<int> active{0};  // workers within the loop; they join and leave under the mutex
+  bool open = false;           // workers may still join
   std::atomic<bool> stop{false};
   std::exception_ptr error;
   std::vector<std::thread> workers;
@@ -61,14 +77,10 @@ struct ThreadPool::State {
   // Loops follow each other within microseconds while a model runs: spin for a little before
   // sleeping.
   void wait_for_loop(std::uint64_t seen) {
-    for (int spin = 0; spin < 2000; ++spin) {
-      if (generation.load(std::memory_order_acquire) != seen ||
-          stop.load(std::memory_order_relaxed))
-        return;
-      std::this_thread::yield();
-    }
+    const auto is_new = [&] { return generation.load(std::memory_order_acquire) != seen || stop; };
+    if (spin_until(is_new)) return;
     std::unique_lock lock(mutex);
-    start.wait(lock, [&] { return generation.load() != seen || stop.load(); });
+    start.wait(lock, is_new);
   }
 
   void serve() {
@@ -76,12 +88,15 @@ struct ThreadPool::State {
     for (;;) {
       wait_for_loop(seen);
       if (stop) return;
-      seen = generation.load(std::memory_order_acquire);
-      work();
-      if (running.fetch_sub(1) == 1) {
+      {
         const std::lock_guard lock(mutex);
-        done.notify_one();
+        seen = generation;
+        if (!open) continue;  // the others were done before this one woke up
+        ++active;
       }
+      work();
+      const std::lock_guard lock(mutex);
+      if (--active == 0) done.notify_one();
     }
   }
 };
@@ -122,14 +137,20 @@ void ThreadPool::parallel_for(std::int64_t count, std::int64_t chunk,
     s.loop.body = &body;
     s.loop.next = 0;
     s.error = nullptr;
-    s.running = static_cast<int>(s.workers.size());
+    s.open = true;
     s.generation.fetch_add(1, std::memory_order_release);
   }
   s.start.notify_all();
   s.work();
-  for (int spin = 0; spin < 2000 && s.running.load() != 0; ++spin) std::this_thread::yield();
+  {
+    // No chunk is left: workers that sleep, or that the system has not run yet, are not waited for.
+    const std::lock_guard lock(s.mutex);
+    s.open = false;
+  }
+  const auto left = [&] { return s.active == 0; };
+  spin_until(left);
   std::unique_lock lock(s.mutex);
-  s.done.wait(lock, [&] { return s.running.load() == 0; });
+  s.done.wait(lock, left);
   if (s.error) std::rethrow_exception(s.error);
 }
 
