@@ -10,7 +10,7 @@
 #include "data/npz.h"
 #include "expect_error.h"
 #include "support/shared.h"
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace onnxpress {
 namespace {

@@ -11,7 +11,7 @@
 #include "data/tokenizers/tokenizer.h"
 #include "onnxpress/error.h"
 #include "support/shared.h"
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 
 // Small files with bytes changed, cut out or doubled at random: each is read or refused with an
 // Error; under the sanitizers nothing else may happen.

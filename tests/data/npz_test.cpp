@@ -11,13 +11,12 @@
 #include "data/npy.h"
 #include "expect_error.h"
 #include "support/shared.h"
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace onnxpress {
 namespace {
 
 using test::expect_error;
-using testing::HasSubstr;
 
 std::string content(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "expect_error.h"
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace onnxpress {
 namespace {

@@ -13,7 +13,6 @@ namespace {
 using test::Fails;
 using test::proto;
 using test::read;
-using test::read_file;
 using test::write_file;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;

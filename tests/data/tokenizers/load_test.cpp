@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "../expect_error.h"
-#include "../temporary_folder.h"
+#include "support/temporary_folder.h"
 #include "data/model_folder.h"
 #include "data/tokenizers/tokenizer.h"
 
