@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "../expect_error.h"
-#include "support/temporary_folder.h"
 #include "data/model_folder.h"
 #include "data/tokenizers/tokenizer.h"
+#include "support/temporary_folder.h"
 
 namespace onnxpress {
 namespace {
