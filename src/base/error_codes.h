@@ -92,7 +92,7 @@ inline constexpr ErrorCode missing_input{"E0506", bad_input,
                                          "see onnxpress inspect for the inputs' names"};
 
 inline constexpr ErrorCode out_of_memory{"E0601", resource, "Not enough memory",
-                                         "raise --max-memory or use a smaller batch"};
+                                         "use a smaller --batch, or a machine with more memory"};
 inline constexpr ErrorCode over_budget{"E0602", resource,
                                        "The model is larger than the limits allow",
                                        "raise the limit if you trust the file"};
