@@ -41,12 +41,15 @@ struct ScaleAndZero {
   std::int32_t zero = 0;
 };
 
-ScaleAndZero symmetric_scale(std::int32_t max_bits, const Grid& grid) {
-  const auto magnitude = std::bit_cast<float>(max_bits);
+// `low` and `high` enclose zero and the weights.
+ScaleAndZero symmetric_scale(float low, float high, const Grid& grid) {
+  const float magnitude = std::max(-low, high);
   if (magnitude == 0) return {1, grid.offset()};
   const auto limit = static_cast<float>(grid.symmetric_limit());
   float scale = std::max(magnitude / limit, FLT_MIN);
   if (std::isinf(scale * limit)) scale = std::nextafter(scale, 0.0F);
+  // The farther side gets the negative codes, of which there is one more.
+  if (grid.has_full_range() && high > -low) scale = -scale;
   return {scale, grid.offset()};
 }
 
@@ -102,7 +105,7 @@ class Rounder {
         for (std::int64_t i = 0; i < count; ++i) {
           max_bits[i] = std::max(max_bits[i], magnitude_bits(x[i]));
         }
-        if (grid_.symmetric) continue;
+        if (grid_.symmetric && !grid_.has_full_range()) continue;
         for (std::int64_t i = 0; i < count; ++i) {
           low[i] = std::min(low[i], x[i]);
           high[i] = std::max(high[i], x[i]);
@@ -110,8 +113,7 @@ class Rounder {
       }
       for (std::int64_t i = 0; i < count; ++i) {
         if (max_bits[i] >= kInfinityBits) refuse_non_finite();
-        const ScaleAndZero s = grid_.symmetric ? symmetric_scale(max_bits[i], grid_)
-                                               : asymmetric_scale(low[i], high[i], grid_);
+        const ScaleAndZero s = scale_of(max_bits[i], low[i], high[i]);
         scales[i] = s.scale;
         zeros[i] = s.zero;
         store(static_cast<std::size_t>(group * w_.out + begin + i), s);
@@ -138,15 +140,14 @@ class Rounder {
         const float* x = load(w_, at, count, buffer);
         for (std::int64_t i = 0; i < count; ++i)
           max_bits = std::max(max_bits, magnitude_bits(x[i]));
-        if (grid_.symmetric) continue;
+        if (grid_.symmetric && !grid_.has_full_range()) continue;
         for (std::int64_t i = 0; i < count; ++i) {
           low = std::min(low, x[i]);
           high = std::max(high, x[i]);
         }
       }
       if (max_bits >= kInfinityBits) refuse_non_finite();
-      const ScaleAndZero s =
-          grid_.symmetric ? symmetric_scale(max_bits, grid_) : asymmetric_scale(low, high, grid_);
+      const ScaleAndZero s = scale_of(max_bits, low, high);
       store(static_cast<std::size_t>(row * grid_.groups(w_.in) + group), s);
       for (std::int64_t at = first; at < last; at += kBlock) {
         const std::int64_t count = std::min(kBlock, last - at);
@@ -157,6 +158,11 @@ class Rounder {
   }
 
  private:
+  [[nodiscard]] ScaleAndZero scale_of(std::int32_t max_bits, float low, float high) const {
+    if (!grid_.symmetric) return asymmetric_scale(low, high, grid_);
+    if (grid_.has_full_range()) return symmetric_scale(low, high, grid_);
+    return symmetric_scale(0, std::bit_cast<float>(max_bits), grid_);
+  }
   void store(std::size_t at, ScaleAndZero s) const {
     q_.scales[at] = s.scale;
     if (!grid_.symmetric) q_.zero_points[at] = static_cast<std::uint8_t>(s.zero);

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "base/cpu.h"
+
+// The hot loops of the numerics, compiled once for each level of instructions. Callers cut the work
+// by what is written, so results do not depend on the number of threads.
+namespace onnxpress::dense {
+
+// Solvers work on so many outputs at a time: a panel [rows, kPanel], whose unused columns are zero.
+inline constexpr std::int64_t kPanel = 64;
+
+// The grids of a panel: scales and zero points, [groups, kPanel] each.
+struct PanelGrid {
+  float* scales = nullptr;
+  float* zeros = nullptr;
+  std::int64_t group = 0;  // inputs that share a scale; at least 1
+  float lowest = 0;        // codes
+  float highest = 0;
+  bool symmetric = true;
+  bool signed_scales = true;  // of a symmetric grid that has one code more below zero
+};
+
+struct Level {
+  InstructionSet instruction_set;
+  // c [m, n] = a [m, k] · b [k, n]
+  void (*multiply)(const float* a, const float* b, float* c, std::int64_t m, std::int64_t k,
+                   std::int64_t n);
+  void (*multiply_double)(const double* a, const double* b, double* c, std::int64_t m,
+                          std::int64_t k, std::int64_t n);
+  // Rows [begin, end) and columns from `first` on of c [k, k] += aᵀ·b; a and b are [rows, k].
+  void (*add_products)(const float* a, const float* b, std::int64_t rows, std::int64_t k,
+                       std::int64_t begin, std::int64_t end, std::int64_t first, double* c);
+  // u: the upper triangular factor with h⁻¹ = uᵀ·u, rows of [k, k]; h is overwritten. False if h is
+  // not positive definite in the arithmetic of doubles.
+  bool (*inverse_factor)(double* h, std::int64_t k, float* u);
+  // Solves h·x = b in place of b [k, n]; h is overwritten by its factor. False as above.
+  bool (*solve)(double* h, std::int64_t k, double* b, std::int64_t n);
+  // Moves the grids of a panel w [k, kPanel] from the full range to the best of `steps` shrunken
+  // ones, so that Σ energy_j (w_j - q_j)² is small; energy may be nullptr.
+  void (*search_grid)(const float* w, const float* energy, std::int64_t k, int steps,
+                      const PanelGrid& grid);
+  // codes [k, kPanel] of the nearest points.
+  void (*round)(const float* w, std::int64_t k, const PanelGrid& grid, std::uint8_t* codes);
+  // GPTQ's loop over a panel w [k, kPanel], which is overwritten. u: see inverse_factor, for the
+  // inputs in the order `order`; loss [kPanel]: Σ err².
+  void (*gptq)(float* w, const float* u, const std::int32_t* order, std::int64_t k,
+               const PanelGrid& grid, std::uint8_t* codes, double* loss);
+  // `sweeps` times: each scale to the minimum of tr(EᵀHE) with all else fixed, then, if `move`,
+  // each code. h [k, k].
+  void (*refine)(const float* w, const float* h, std::int64_t k, int sweeps, bool move,
+                 const PanelGrid& grid, std::uint8_t* codes);
+};
+
+const Level& baseline_level();
+const Level& avx2_level();
+const Level& avx512_level();
+
+// The best level of this CPU.
+[[nodiscard]] const Level& level();
+// The best that is not above `limit`; for tests.
+[[nodiscard]] const Level& level(InstructionSet limit);
+
+}  // namespace onnxpress::dense
