@@ -22,7 +22,8 @@ void measure_alone(Recorder& recorder, const BenchRequest& request, const Opened
   const bool counted = reset_peak_memory();
   const Session session(model.model, api::session_options(request.engine));
   (void)api::runnable_sizes(session, model.model.graph, sizes);
-  const std::optional<Dataset> data = api::open_data(request.data, model, document);
+  const std::optional<Dataset> data =
+      api::open_data(request.data, api::DataUse::measuring, model, document);
   if (data) {
     recorder.stage("evaluate", [&](const std::function<void(double)>& report) {
       return model.path.string() + ": " +

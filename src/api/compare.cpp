@@ -55,7 +55,8 @@ Document compare(const CompareRequest& request, const Control& control) {
   document.models = {{reference.path.string(), reference.file.bytes},
                      {candidate.path.string(), candidate.file.bytes}};
   api::add_ratio(document);
-  std::optional<Dataset> data = api::open_data(request.data, reference, document);
+  std::optional<Dataset> data =
+      api::open_data(request.data, api::DataUse::measuring, reference, document);
   api::require_labels(gates, data);
 
   const SessionOptions options = api::session_options(request.engine);

@@ -49,20 +49,37 @@ PassRecord record_of(const PassReport& report) {
   record.bytes_after = report.weight_bytes_after;
   for (const auto& [name, value] : report.options)
     record.options.emplace_back(name, to_toml(value));
-  for (const UnitPlan& unit : report.units) {
-    record.units.push_back({unit.label, std::string(name(unit.decision)), unit.reason,
-                            unit.bytes_before, unit.bytes_after});
+  for (std::size_t i = 0; i < report.units.size(); ++i) {
+    const UnitPlan& unit = report.units[i];
+    UnitRecord row{unit.label, std::string(name(unit.decision)), unit.reason, unit.bytes_before,
+                   unit.bytes_after};
+    if (const auto at = report.figures.find(i); at != report.figures.end())
+      row.figures = at->second;
+    record.units.push_back(std::move(row));
   }
   return record;
 }
 
+// The samples for passes that look at data; nothing where no pass does, or no data were given.
+std::optional<Calibration> open_calibration(const CompressRequest& request, const Recipe& recipe,
+                                            const OpenedModel& model, Document& document) {
+  if (request.dry_run || !uses_data(recipe)) return {};
+  auto samples = api::open_data(request.data, api::DataUse::calibration, model, document);
+  if (!samples) return {};
+  return Calibration{
+      CalibrationSet(std::move(*samples), input_specs(model.model.graph), request.data.batch),
+      api::session_options(request.engine)};
+}
+
 // Runs the passes and tells of each when it is done.
 RunResult run_passes(Recorder& recorder, Model model, const Recipe& recipe,
-                     const CompressRequest& request, const std::string& input_sha256) {
+                     const CompressRequest& request, const Calibration* calibration,
+                     const std::string& input_sha256) {
   recorder.require_not_cancelled();
   RunOptions options;
   options.threads = request.engine.threads;
   options.dry_run = request.dry_run;
+  options.calibration = calibration;
   options.cancelled = recorder.control().cancelled;
   options.tool_version = version();
   options.input_sha256 = input_sha256;
@@ -152,15 +169,18 @@ Document compress(const CompressRequest& request, const Control& control) {
   const WriteOptions writing = write_options(resolved, original);
   document.inputs.push_back(original.file);
   std::optional<Dataset> data;
+  const std::optional<Calibration> calibration =
+      open_calibration(resolved, recipe, original, document);
   if (has_data && !request.dry_run) {
-    data = api::open_data(data_options, original, document);
+    data = api::open_data(data_options, api::DataUse::measuring, original, document);
     api::require_labels(gates, data);
   }
 
   const bool measures = !request.dry_run && (data || timing);
   Model input = original.model;
   if (!measures) original.model = {};  // nobody looks at it again
-  RunResult result = run_passes(recorder, std::move(input), recipe, request, original.file.sha256);
+  RunResult result = run_passes(recorder, std::move(input), recipe, request,
+                                calibration ? &*calibration : nullptr, original.file.sha256);
   document.models = {{original.path.string(), original.file.bytes},
                      {request.output, result.predicted_bytes}};
   if (request.dry_run) {

@@ -22,6 +22,14 @@ FileInfo file_info(const std::filesystem::path& path) {
   return {path.string(), sha256_of_file(path), error ? 0 : static_cast<std::int64_t>(bytes)};
 }
 
+constexpr std::size_t kCalibrationSamples = 256;
+
+// Each file once.
+void add_input(Document& document, const std::filesystem::path& path) {
+  const auto known = std::ranges::find(document.inputs, path.string(), &FileInfo::path);
+  if (known == document.inputs.end()) document.inputs.push_back(file_info(path));
+}
+
 // How many tokens the model takes at most, from its configuration or its table of positions.
 std::size_t longest_sample(const DataOptions& data, const OpenedModel& model) {
   if (data.max_length > 0) return data.max_length;
@@ -64,25 +72,27 @@ std::string tokenizer_for(const DataOptions& data, const std::string& model) {
   return found ? found->string() : std::string();
 }
 
-std::optional<Dataset> open_data(const DataOptions& data, const OpenedModel& model,
+std::optional<Dataset> open_data(const DataOptions& data, DataUse use, const OpenedModel& model,
                                  Document& document) {
-  const std::string& path = data.eval_data.empty() ? data.data : data.eval_data;
+  const bool own_file = use == DataUse::measuring && !data.eval_data.empty();
+  const std::string& path = own_file ? data.eval_data : data.data;
   if (path.empty()) return {};
   DataSpec spec;
   spec.path = path;
   spec.tokenizer = tokenizer_for(data, model.path.string());
   spec.text = data.text;
   spec.label = data.label;
-  spec.samples = data.samples;
+  spec.samples = own_file ? 0 : data.samples;
+  if (use == DataUse::calibration && data.samples == 0) spec.samples = kCalibrationSamples;
   spec.seed = data.seed;
   spec.max_length = longest_sample(data, model);
   spec.cased = data.cased;
   spec.window = data.window;
   Dataset dataset = load_dataset(spec, input_specs(model.model.graph));
   require_known_tokens(dataset, token_input(model.model.graph));
-  document.inputs.push_back(file_info(path));
+  add_input(document, path);
   if (dataset.is_text() && std::filesystem::is_regular_file(spec.tokenizer)) {
-    document.inputs.push_back(file_info(spec.tokenizer));
+    add_input(document, spec.tokenizer);
   }
   return dataset;
 }

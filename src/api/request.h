@@ -57,10 +57,14 @@ struct OpenedModel {
 // Where text becomes tokens: what was asked for, or what lies beside the model; empty if nothing.
 [[nodiscard]] std::string tokenizer_for(const DataOptions& data, const std::string& model);
 
-// The samples to measure on, checked against the model's table of tokens; nothing where no data
-// were given. Adds the files to document.inputs.
-[[nodiscard]] std::optional<Dataset> open_data(const DataOptions& data, const OpenedModel& model,
-                                               Document& document);
+// What samples are for. To measure on are all of --eval-data or, without it, those of --data that
+// --samples leaves; to calibrate on are those of --data, 256 unless --samples says otherwise.
+enum class DataUse { measuring, calibration };
+
+// The samples, checked against the model's table of tokens; nothing where no data were given. Adds
+// the files to document.inputs.
+[[nodiscard]] std::optional<Dataset> open_data(const DataOptions& data, DataUse use,
+                                               const OpenedModel& model, Document& document);
 
 // The most tokens a table of positions has rows for; nothing where there is no such table.
 [[nodiscard]] std::optional<std::int64_t> position_limit(const Graph& graph);

@@ -29,8 +29,13 @@ std::int64_t PassPlan::bytes_after() const {
   return sum;
 }
 
-PassContext::PassContext(Model& model, ThreadPool& pool, std::function<void(double)> step)
-    : model_(model), pool_(pool), step_(std::move(step)) {}
+PassContext::PassContext(Model& model, ThreadPool& pool, std::function<void(double)> step,
+                         const Calibration* calibration, bool dry_run)
+    : model_(model),
+      pool_(pool),
+      step_(std::move(step)),
+      calibration_(calibration),
+      dry_run_(dry_run) {}
 
 PassContext::~PassContext() = default;
 

@@ -3,12 +3,16 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "calib/calibration_set.h"
+#include "exec/session.h"
 #include "ir/graph.h"
 
 namespace onnxpress {
@@ -31,6 +35,10 @@ struct UnitPlan {
   std::int64_t target = -1;  // the pass's own number for it: an index, a value's or node's id
 };
 
+// What was measured of one unit while it was changed, in the order of the steps:
+// "rtn.output_error", "sqnr_db", …
+using UnitFigures = std::vector<std::pair<std::string, double>>;
+
 struct PassPlan {
   std::vector<UnitPlan> units;
   std::vector<std::string> warnings;
@@ -44,15 +52,25 @@ struct PassPlan {
 };
 
 struct PassResult {
-  std::size_t changed = 0;              // units
-  std::vector<std::string> warnings{};  // what came up only while applying
+  std::size_t changed = 0;                       // units
+  std::vector<std::string> warnings{};           // what came up only while applying
+  std::map<std::size_t, UnitFigures> figures{};  // by row of the plan
+  std::map<std::size_t, std::string> ways{};     // by row: how, where the plan left it open
+};
+
+// Samples that a pass may run through the model, and how.
+struct Calibration {
+  CalibrationSet set;
+  SessionOptions session;
 };
 
 // What the runner gives to a pass. Not to be kept.
 class PassContext {
  public:
   // `step` is told the share of apply() that is done, 0 to 1, and throws to cancel; may be empty.
-  PassContext(Model& model, ThreadPool& pool, std::function<void(double)> step = {});
+  // `calibration` may be nullptr.
+  PassContext(Model& model, ThreadPool& pool, std::function<void(double)> step = {},
+              const Calibration* calibration = nullptr, bool dry_run = false);
   ~PassContext();
   PassContext(const PassContext&) = delete;
   PassContext& operator=(const PassContext&) = delete;
@@ -65,11 +83,17 @@ class PassContext {
   void edited();
   // To be called now and then from long loops.
   void step(double done);
+  // nullptr where no data were given.
+  [[nodiscard]] const Calibration* calibration() const { return calibration_; }
+  // Nobody keeps the result: the pass may do what makes the same bytes without looking at data.
+  [[nodiscard]] bool dry_run() const { return dry_run_; }
 
  private:
   Model& model_;
   ThreadPool& pool_;
   std::function<void(double)> step_;
+  const Calibration* calibration_;
+  bool dry_run_;
   std::unique_ptr<TransformerView> view_;
 };
 
@@ -83,6 +107,8 @@ class Pass {
   [[nodiscard]] virtual PassPlan plan(PassContext& context) const = 0;
   // Does what the plan says; the plan must have been made for this very graph.
   virtual PassResult apply(const PassPlan& plan, PassContext& context) const = 0;
+  // Whether the pass looks at calibration data if there are any.
+  [[nodiscard]] virtual bool uses_data() const { return false; }
 };
 
 }  // namespace onnxpress

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <set>
 #include <utility>
 
@@ -11,25 +12,59 @@
 #include "pack/qdq.h"
 #include "pack/storage.h"
 #include "passes/linear_units.h"
+#include "passes/stages.h"
+#include "passes/unit_bias.h"
+#include "passes/weight_solver.h"
 
 namespace onnxpress {
 namespace {
 
 struct Options : UnitOptions {
+  std::string method = "auto";
   std::int64_t bits = 8;
   std::int64_t group = 0;
+  bool symmetric = true;
   std::string storage = "qdq";
+  bool clip = true;
+  double damping = 0.01;
+  bool activation_order = true;
+  std::int64_t refine = 2;
+  bool refit = true;
+  double refit_strength = 0.1;
+  bool bias_correction = true;
 };
 
 const OptionTable<Options>& table() {
   static const OptionTable<Options> rows{
+      {"method",
+       &Options::method,
+       "how codes are found; auto: gptq with data, else rtn",
+       {"auto", "rtn", "gptq"}},
       {"bits", &Options::bits, "bits of a weight", {}, 2, 8},
       {"group",
        &Options::group,
        "weights along the input that share a scale; 0: the whole channel",
        {},
        0},
+      {"symmetric", &Options::symmetric, "no zero points"},
       {"storage", &Options::storage, "how the weights stand in the file", {"qdq"}},
+      {"clip", &Options::clip, "search the range of each group, below 8 bits"},
+      {"damping",
+       &Options::damping,
+       "gptq: added to the Gram, share of its mean energy",
+       {},
+       0,
+       10},
+      {"activation_order", &Options::activation_order, "gptq: inputs of high energy first"},
+      {"refine", &Options::refine, "gptq: sweeps over scales and codes afterwards", {}, 0, 20},
+      {"refit", &Options::refit, "try weights refitted to the original's outputs"},
+      {"refit_strength",
+       &Options::refit_strength,
+       "how closely they stay to the weights",
+       {},
+       0,
+       100},
+      {"bias_correction", &Options::bias_correction, "try to move the mean error into the bias"},
       {"include", &Options::include, "globs over units: only these"},
       {"exclude", &Options::exclude, "globs over units: not these"},
       {"min_saving",
@@ -45,37 +80,107 @@ class QuantizeWeights : public Pass {
  public:
   explicit QuantizeWeights(Options options)
       : options_(std::move(options)),
-        grid_{static_cast<int>(options_.bits), options_.group, true} {}
+        grid_{static_cast<int>(options_.bits), options_.group, options_.symmetric} {}
+
+  [[nodiscard]] bool uses_data() const override { return options_.method != "rtn"; }
 
   [[nodiscard]] PassPlan plan(PassContext& context) const override {
+    if (options_.method == "gptq" && context.calibration() == nullptr && !context.dry_run()) {
+      throw Error(codes::missing_data, "method gptq needs data to calibrate on",
+                  "add --data, or set quantize_weights.method to rtn");
+    }
     return plan_units(context, options_, false,
                       [&](const LinearUnit& unit) { return judge(unit, context); });
   }
 
   PassResult apply(const PassPlan& plan, PassContext& context) const override {
-    Graph& graph = context.graph();
-    const auto& view = context.view();
-    PassResult result;
-    std::set<ValueId> done;
-    std::size_t seen = 0;
-    for (const UnitPlan& row : plan.units) {
-      context.step(static_cast<double>(seen++) / static_cast<double>(plan.units.size()));
-      if (row.decision != Decision::change) continue;
-      ++result.changed;
-      const LinearUnit& unit = view.units()[static_cast<std::size_t>(row.target)];
-      if (!done.insert(unit.weight).second) continue;
-      const Tensor weight = *graph.constant(unit.weight);
-      const std::string name = graph.value(unit.weight).name;
-      const WeightRef w = *weight_ref(weight, matrix_layout(unit.layout));
-      ValueId value = pack_qdq(graph, quantize_rtn(w, grid_, context.pool()), name);
-      value = cast(graph, value, DType::float32, weight.dtype(), name + "_cast");
-      graph.replace_all_uses(unit.weight, value);
+    const bool on_data =
+        uses_data() && context.calibration() != nullptr && !context.dry_run() && plan.changes() > 0;
+    Work work{plan, context, context.view(), {}, {}, 0};
+    std::optional<Model> original;
+    std::optional<StagedRun> run;
+    if (on_data) {
+      original = context.model();
+      StagedRunOptions options;
+      options.session = context.calibration()->session;
+      options.pair = true;
+      options.progress = [&](double) { context.step(work.done_share()); };
+      run.emplace(*original, context.calibration()->set, options);
+    }
+    for (const Stage& stage : stages_of(plan, work.view, context.graph())) {
+      std::optional<StageMoments> moments;
+      if (run) {
+        moments = observe_moments(*run, context.model(), stage.input, context.pool());
+        advise(*moments, stage, work);
+      }
+      StageSolver solver(moments ? &*moments : nullptr, solver_options(on_data), context.pool());
+      for (const std::size_t row : stage.rows) solve(row, solver, work);
     }
     context.edited();
-    return result;
+    return std::move(work.result);
   }
 
  private:
+  struct Work {
+    const PassPlan& plan;
+    PassContext& context;
+    const TransformerView& view;
+    PassResult result;
+    std::set<ValueId> done;
+    std::size_t seen;
+    [[nodiscard]] double done_share() const {
+      return static_cast<double>(seen) / static_cast<double>(plan.units.size());
+    }
+    [[nodiscard]] const LinearUnit& unit(std::size_t row) const {
+      return view.units()[static_cast<std::size_t>(plan.units[row].target)];
+    }
+  };
+
+  [[nodiscard]] SolverOptions solver_options(bool on_data) const {
+    SolverOptions solver;
+    solver.method = on_data ? WeightMethod::gptq : WeightMethod::rtn;
+    solver.grid = grid_;
+    solver.clip = options_.clip && grid_.bits < 8;
+    solver.gptq.damping = options_.damping;
+    solver.gptq.activation_order = options_.activation_order;
+    solver.gptq.clip_steps = solver.clip ? 40 : 0;
+    solver.gptq.refine_sweeps = static_cast<int>(options_.refine);
+    solver.ridge = options_.refit;
+    solver.ridge_strength = options_.refit_strength;
+    solver.bias = options_.bias_correction;
+    return solver;
+  }
+
+  static void advise(const StageMoments& moments, const Stage& stage, Work& work) {
+    const std::int64_t rows = moments.train.edited.rows + moments.held_out.edited.rows;
+    const std::int64_t size = moments.train.edited.size;
+    if (rows >= 2 * size) return;
+    work.result.warnings.push_back(
+        fmt::format("{}: {} rows of data for {} inputs; give at least {}",
+                    work.unit(stage.rows.front()).label, rows, size, 4 * size));
+  }
+
+  void solve(std::size_t row, StageSolver& solver, Work& work) const {
+    Graph& graph = work.context.graph();
+    work.context.step(work.done_share());
+    ++work.seen;
+    ++work.result.changed;
+    const LinearUnit& unit = work.unit(row);
+    if (!work.done.insert(unit.weight).second) return;
+    const Tensor weight = *graph.constant(unit.weight);
+    const std::string name = graph.value(unit.weight).name;
+    SolvedWeight solved =
+        solver.solve(*weight_ref(weight, matrix_layout(unit.layout)), has_own_bias(graph, unit));
+    if (!solved.bias_change.empty()) add_to_bias(graph, unit, solved.bias_change);
+    ValueId value = pack_qdq(graph, std::move(solved.q), name);
+    value = cast(graph, value, DType::float32, weight.dtype(), name + "_cast");
+    graph.replace_all_uses(unit.weight, value);
+    work.result.figures[row] = std::move(solved.figures);
+    if (uses_data()) {
+      work.result.ways[row] = fmt::format("{} {}", to_string(grid_), solved.way);
+    }
+  }
+
   UnitOutcome judge(const LinearUnit& unit, PassContext& context) const {
     const Graph& graph = context.graph();
     if (auto why = why_not_storable(Storage::qdq, grid_, context.model().opset())) {

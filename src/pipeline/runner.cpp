@@ -95,7 +95,9 @@ class Runner {
     report.options = resolve_options(info.options, recipe_pass.options, "pass " + report.name);
     report.weight_bytes_before = weight_bytes(model_.graph);
 
-    PassContext context(model_, pool_, [this](double done) { report_progress(done); });
+    PassContext context(
+        model_, pool_, [this](double done) { report_progress(done); }, options_.calibration,
+        options_.dry_run);
     PassPlan plan = pass->plan(context);
     PassResult result = pass->apply(plan, context);
     model_.graph.remove_unused();
@@ -105,6 +107,8 @@ class Runner {
     already_quantized |= plan.already_quantized;
     note_globs(report, plan);
     report.units = std::move(plan.units);
+    report.figures = std::move(result.figures);
+    for (auto& [row, way] : result.ways) report.units[row].reason = std::move(way);
     report.warnings = std::move(plan.warnings);
     report.warnings.insert(report.warnings.end(), result.warnings.begin(), result.warnings.end());
     report.changed = result.changed;
@@ -141,6 +145,12 @@ class Runner {
 };
 
 }  // namespace
+
+bool uses_data(const Recipe& recipe) {
+  return std::ranges::any_of(recipe.passes, [](const RecipePass& pass) {
+    return make_pass(pass.name, pass.options)->uses_data();
+  });
+}
 
 RunResult run_recipe(Model model, const Recipe& recipe, const RunOptions& options) {
   RunResult result;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct Progress {
 struct RunOptions {
   int threads = 0;       // 0: as many as there are cores
   bool dry_run = false;  // work on a copy of the graph; the result's model is the input
+  const Calibration* calibration = nullptr;  // samples for the passes that look at data
   std::function<void(const Progress&)> progress{};
   const std::atomic<bool>* cancelled = nullptr;  // checked between units; then throws Cancelled
   // Written to the model's metadata_props where not empty.
@@ -41,6 +43,7 @@ struct PassReport {
   std::string name;
   std::vector<std::pair<std::string, OptionValue>> options;  // all, as resolved
   std::vector<UnitPlan> units;
+  std::map<std::size_t, UnitFigures> figures;  // by index into units
   std::vector<std::string> warnings;
   std::size_t changed = 0;
   double seconds = 0;
@@ -65,6 +68,9 @@ struct RunResult {
 // what passes throw, with the pass's name added, and Cancelled.
 [[nodiscard]] RunResult run_recipe(Model model, const Recipe& recipe,
                                    const RunOptions& options = {});
+
+// Whether some pass of the recipe looks at calibration data if there are any.
+[[nodiscard]] bool uses_data(const Recipe& recipe);
 
 // Keys of metadata_props that the runner writes.
 inline constexpr std::string_view kVersionKey = "onnxpress.version";

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "passes/weight_solver.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "numerics/output_error.h"
+#include "numerics/quantize_rtn.h"
+#include "numerics/ridge_refit.h"
+
+namespace onnxpress {
+
+struct StageSolver::Rows {
+  PairGram moments;
+  std::optional<GptqFactor> factored;
+  const GptqFactor& factor(const GptqOptions& options) {
+    if (!factored) factored = factor_for_gptq(moments.edited, options);
+    return *factored;
+  }
+};
+
+namespace {
+
+constexpr double kWorthIt = 0.995;  // a correction must lower the held-out error at least so far
+
+// A way to solve a weight.
+struct Way {
+  WeightMethod method = WeightMethod::rtn;
+  bool ridge = false;
+  bool bias = false;
+};
+
+std::string describe(const Way& way) {
+  std::string text(name(way.method));
+  if (way.ridge) text += ", refitted";
+  if (way.bias) text += ", bias corrected";
+  return text;
+}
+
+}  // namespace
+
+std::string_view name(WeightMethod method) {
+  switch (method) {
+    case WeightMethod::rtn:
+      return "rtn";
+    case WeightMethod::hqq:
+      return "hqq";
+    case WeightMethod::gptq:
+      return "gptq";
+  }
+  return "";
+}
+
+StageSolver::StageSolver(const StageMoments* moments, SolverOptions options, ThreadPool& pool)
+    : moments_(moments), options_(std::move(options)), pool_(pool) {
+  if (moments == nullptr) return;
+  train_ = std::make_unique<Rows>(Rows{moments->train, {}});
+  all_ = std::make_unique<Rows>(Rows{moments->train, {}});
+  all_->moments += moments->held_out;
+}
+
+StageSolver::~StageSolver() = default;
+
+SolvedWeight StageSolver::solve(const WeightRef& w, bool own_bias) {
+  SolvedWeight solved;
+  if (moments_ != nullptr && moments_->train.edited.rows > 0 &&
+      moments_->held_out.edited.rows > 0) {
+    solved = solve_on_data(to_matrix(w), own_bias);
+  } else {
+    const Matrix weight = to_matrix(w);
+    solved.q = quantize_clipped(weight, {}, options_.grid,
+                                options_.clip ? options_.gptq.clip_steps : 0, pool_);
+    solved.way = "rtn";
+    solved.figures = {{"sqnr_db", sqnr_db(weight, dequantized_matrix(solved.q))}};
+  }
+  solved.q = with_layout(std::move(solved.q), w.layout);
+  return solved;
+}
+
+SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias) {
+  const auto target = [&](Rows& rows, const Way& way) {
+    if (!way.ridge) return w;
+    return ridge_refit(w, rows.moments, options_.ridge_strength, own_bias && options_.bias, pool_);
+  };
+  const auto quantize = [&](Rows& rows, const Way& way) {
+    const Matrix wanted = target(rows, way);
+    if (way.method == WeightMethod::gptq) {
+      return quantize_gptq(wanted, rows.factor(options_.gptq), options_.grid, options_.gptq, pool_)
+          .q;
+    }
+    const auto& energy = rows.factor(options_.gptq).energy;
+    return quantize_clipped(wanted, energy, options_.grid,
+                            options_.clip ? options_.gptq.clip_steps : 0, pool_);
+  };
+  const PairGram& judge = moments_->held_out;
+
+  SolvedWeight solved;
+  Way best;
+  const Matrix nearest = dequantized_matrix(quantize_rtn(weight_ref(w), options_.grid, pool_));
+  double least = pair_error(w, nearest, judge, {}, pool_).relative;
+  solved.figures.emplace_back("rtn.output_error", least);
+  bool any = false;  // better than plain rounding
+  const auto consider = [&](Way way) {
+    const Matrix q = dequantized_matrix(quantize(*train_, way));
+    std::vector<float> change;
+    if (own_bias && options_.bias) change = pair_error(w, q, train_->moments, {}, pool_).mean;
+    const PairError error = pair_error(w, q, judge, change, pool_);
+    for (const bool bias : {false, true}) {
+      if (bias && change.empty()) break;
+      way.bias = bias;
+      const double value = bias ? error.with_change : error.relative;
+      solved.figures.emplace_back(describe(way) + ".output_error", value);
+      if (value >= least * kWorthIt) continue;
+      least = value;
+      best = way;
+      any = true;
+    }
+  };
+  consider({options_.method, false, false});
+  if (options_.ridge) consider({options_.method, true, false});
+
+  solved.q = any ? quantize(*all_, best) : quantize_rtn(weight_ref(w), options_.grid, pool_);
+  const Matrix q = dequantized_matrix(solved.q);
+  if (best.bias) solved.bias_change = pair_error(w, q, all_->moments, {}, pool_).mean;
+  solved.way = any ? describe(best) : "rtn";
+  solved.figures.emplace_back("output_error", least);
+  solved.figures.emplace_back("sqnr_db", sqnr_db(w, q));
+  return solved;
+}
+
+}  // namespace onnxpress
