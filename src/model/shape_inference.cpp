@@ -90,7 +90,7 @@ constexpr std::array<std::string_view, 19> kBroadcasts = {"Add",
 
 }  // namespace
 
-std::vector<std::optional<SymbolicShape>> ShapeInference::run() {
+ShapeInference::Result ShapeInference::run() {
   for (const ValueId id : graph_.values()) {
     const Value& value = graph_.value(id);
     if (const Tensor* tensor = graph_.constant(id)) {
@@ -107,7 +107,7 @@ std::vector<std::optional<SymbolicShape>> ShapeInference::run() {
       merge_declared(output);
     }
   }
-  return std::move(shapes_);
+  return {std::move(shapes_), std::move(elements_)};
 }
 
 std::optional<SymbolicShape>& ShapeInference::shape_of(ValueId id) {

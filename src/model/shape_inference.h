@@ -20,10 +20,14 @@ class ShapeInference {
   explicit ShapeInference(const Graph& graph)
       : graph_(graph), shapes_(graph.value_capacity()), elements_(graph.value_capacity()) {}
 
-  std::vector<std::optional<SymbolicShape>> run();
+  using Elements = std::vector<SymbolicDim>;  // of a small integer tensor, of rank 0 or 1
+  struct Result {
+    std::vector<std::optional<SymbolicShape>> shapes;
+    std::vector<std::optional<Elements>> elements;
+  };
+  Result run();
 
  private:
-  using Elements = std::vector<SymbolicDim>;  // of a small integer tensor, of rank 0 or 1
   using Ints = std::vector<std::int64_t>;
   static constexpr std::size_t kMaxElements = 64;
   static constexpr std::size_t kMaxRank = 32;

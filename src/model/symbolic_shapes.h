@@ -35,9 +35,12 @@ class SymbolicShapes {
   [[nodiscard]] const SymbolicShape* shape(ValueId value) const;
   // The size along `axis` (negative: from the end); -1 where it is not known.
   [[nodiscard]] std::int64_t size(ValueId value, std::int64_t axis) const;
+  // The elements of a small tensor of integers, constant or computed from shapes, if all are known.
+  [[nodiscard]] std::optional<std::vector<std::int64_t>> integers(ValueId value) const;
 
  private:
   std::vector<std::optional<SymbolicShape>> shapes_;
+  std::vector<std::optional<std::vector<SymbolicDim>>> elements_;
 };
 
 }  // namespace onnxpress
