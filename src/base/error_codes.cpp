@@ -37,6 +37,8 @@ std::span<const ErrorCode* const> all() {
       &bad_tokenizer,
       &tokenizer_mismatch,
       &missing_input,
+      &bad_calibration,
+      &calibration_mismatch,
       &out_of_memory,
       &over_budget,
       &cancelled,

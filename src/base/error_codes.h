@@ -91,6 +91,12 @@ inline constexpr ErrorCode missing_input{"E0506", bad_input,
                                          "The data do not have an input of the model",
                                          "see onnxpress inspect for the inputs' names"};
 
+inline constexpr ErrorCode bad_calibration{"E0507", bad_input, "The calibration file can't be used",
+                                           "make it again with onnxpress calibrate"};
+inline constexpr ErrorCode calibration_mismatch{
+    "E0508", bad_input, "The calibration does not belong to the model or to the other files",
+    "calibrate the model that is to be compressed"};
+
 inline constexpr ErrorCode out_of_memory{"E0601", resource, "Not enough memory",
                                          "use a smaller --batch, or a machine with more memory"};
 inline constexpr ErrorCode over_budget{"E0602", resource,

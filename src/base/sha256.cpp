@@ -7,40 +7,43 @@
 #include <array>
 #include <fstream>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/error_codes.h"
 
 namespace onnxpress {
-namespace {
-
-class Digest {
- public:
-  Digest() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
-    if (!context_ || EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1) {
-      throw Error(codes::internal_error, "SHA-256 is not available in this build of OpenSSL");
-    }
-  }
-  void add(const void* data, std::size_t size) { EVP_DigestUpdate(context_.get(), data, size); }
-  std::string hex() {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned int size = 0;
-    EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
-    std::string text;
-    for (unsigned int i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
-    return text;
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+struct Sha256::State {
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(),
+                                                                  &EVP_MD_CTX_free};
 };
 
-}  // namespace
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  if (!state_->context || EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) != 1) {
+    throw Error(codes::internal_error, "SHA-256 is not available in this build of OpenSSL");
+  }
+}
+Sha256::~Sha256() = default;
+Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+
+void Sha256::add(std::span<const std::byte> bytes) {
+  EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size());
+}
+
+std::string Sha256::hex() && {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  EVP_DigestFinal_ex(state_->context.get(), digest.data(), &size);
+  std::string text;
+  for (unsigned int i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
+  return text;
+}
 
 std::string sha256(std::span<const std::byte> bytes) {
-  Digest digest;
-  digest.add(bytes.data(), bytes.size());
-  return digest.hex();
+  Sha256 digest;
+  digest.add(bytes);
+  return std::move(digest).hex();
 }
 
 std::string sha256_of_file(const std::filesystem::path& path) {
@@ -56,13 +59,13 @@ std::string sha256_of_file(const std::filesystem::path& path) {
   if (!file) throw Error(codes::cannot_read, fmt::format("{} can't be read", path.string()));
   constexpr std::size_t kPiece = std::size_t{1} << 18;
   std::vector<char> piece(kPiece);
-  Digest digest;
+  Sha256 digest;
   while (file) {
     file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    digest.add(piece.data(), static_cast<std::size_t>(file.gcount()));
+    digest.add(std::as_bytes(std::span(piece).first(static_cast<std::size_t>(file.gcount()))));
   }
   if (file.bad()) throw Error(codes::cannot_read, fmt::format("{} can't be read", path.string()));
-  return digest.hex();
+  return std::move(digest).hex();
 }
 
 }  // namespace onnxpress
