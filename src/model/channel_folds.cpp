@@ -304,8 +304,7 @@ const Tensor* vector_constant(const Graph& graph, ValueId value) {
 std::string why_rows_stay(const Graph& graph, const LinearUnit& unit) {
   if (unit.weight_shared) return "its weight is shared";
   for (const Refusal& refusal : unit.why_not) {
-    const bool harmless =
-        refusal.kind == RefusalKind::tiny || refusal.kind == RefusalKind::scaled;
+    const bool harmless = refusal.kind == RefusalKind::tiny || refusal.kind == RefusalKind::scaled;
     if (!harmless) return refusal.text;
   }
   if (unit.weight_operand != 1) return "its weight is the left operand";

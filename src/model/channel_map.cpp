@@ -28,7 +28,8 @@ std::optional<std::int64_t> places(const ChannelMap::Axis& axis) {
 }
 
 bool differs(const ChannelMap::Axis& axis) {
-  return std::any_of(axis.begin(), axis.end(), [](const auto& f) { return f.stride != 0 && !is_one(f); });
+  return std::any_of(axis.begin(), axis.end(),
+                     [](const auto& f) { return f.stride != 0 && !is_one(f); });
 }
 
 // Channels of all places, the last factor counting fastest.

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "ir/patterns/constants.h"
+#include "model/channel_moves.h"
 #include "model/graph_walk.h"
 
 namespace onnxpress {
@@ -26,10 +27,6 @@ struct Flow {
   bool straight = true;
   bool activated = false;
 };
-
-bool leaves_as_is(const Node& node) {
-  return node.is("Identity") || node.is("Dropout");
-}
 
 std::string show(const Node& node) {
   return node.name.empty() ? node.op_type : fmt::format("{} \"{}\"", node.op_type, node.name);
@@ -144,59 +141,40 @@ class Walker {
       end(*unit, operand, flow);
       return;
     }
-    if (node.outputs.empty() || node.outputs[0] == kNoValue) {
-      block(flow, fmt::format("{} reads it", show(node)));
-      return;
-    }
-    const auto shape = c_.shape(node.outputs[0]);
-    std::optional<ChannelMap> map;
-    if (leaves_as_is(node) && operand == 0) {
-      map = flow.map;
-    } else if (node.is("Cast") && operand == 0) {
-      if (node.attributes.get_int("to", 0) == static_cast<std::int64_t>(DType::float32)) {
-        map = flow.map;
-      }
-    } else if ((node.is("Reshape") || node.is("Flatten") || node.is("Unsqueeze") ||
-                node.is("Squeeze")) &&
-               operand == 0) {
-      if (shape) map = flow.map.reshaped(*shape);
-    } else if (node.is("Transpose")) {
-      map = flow.map.transposed(node.attributes.get_ints("perm"));
-    } else if (node.is("Expand") && operand == 0) {
-      const auto own = c_.shape(in);
-      if (shape && own) map = flow.map.broadcast(*own, *shape);
-    } else if (node.is("Slice") && operand == 0) {
-      map = sliced(node, in, flow.map);
-    } else if (node.is("Gather") && operand == 0) {
-      map = gathered(node, flow.map);
-    } else if (node.is("Split") && operand == 0) {
-      split(node, flow);
-      return;
-    } else if (node.is("Mul") || (node.is("Div") && operand == 0)) {
+    const bool useless = node.outputs.empty() || node.outputs[0] == kNoValue;
+    if (node.is("Shape") || node.is("Size")) return;
+    if (!useless && operand == 0 && moves_channels(node)) {
+      move(node, flow);
+    } else if (!useless && (node.is("Mul") || (node.is("Div") && operand == 0))) {
       pass_elementwise(node, in, flow);
-      return;
-    } else if (node.is("Shape") || node.is("Size")) {
-      return;
-    } else if (node.is("Relu") || node.is("LeakyRelu")) {
+    } else if (!useless && (node.is("Relu") || node.is("LeakyRelu"))) {
       Flow behind = flow;
       behind.shift = behind.straight = false;
       behind.activated = true;
       arrive(node.outputs[0], std::move(behind));
-      return;
-    } else if (node.is("MatMul") && operand < 2) {
+    } else if (!useless && node.is("MatMul")) {
       pass_product(node, operand, flow);
-      return;
     } else {
       block(flow, why_not(node, in));
-      return;
     }
-    if (!map) {
-      block(flow, fmt::format("its channels can't be followed through {}", show(node)));
-      return;
+  }
+
+  void move(const Node& node, const Flow& flow) {
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      if (node.outputs[i] == kNoValue || (i > 0 && !node.is("Split"))) continue;
+      auto map = moved_channels(c_, node, i, flow.map);
+      if (!map) {
+        block(flow, lost(node));
+        return;
+      }
+      Flow behind = flow;
+      behind.map = std::move(*map);
+      arrive(node.outputs[i], std::move(behind));
     }
-    Flow behind = flow;
-    behind.map = std::move(*map);
-    arrive(node.outputs[0], std::move(behind));
+  }
+
+  static std::string lost(const Node& node) {
+    return fmt::format("its channels can't be followed through {}", show(node));
   }
 
   std::string why_not(const Node& node, ValueId in) const {
@@ -231,7 +209,7 @@ class Walker {
     const auto shape = c_.shape(node.outputs[0]);
     auto map = own && shape ? flow.map.broadcast(*own, *shape) : std::nullopt;
     if (!map) {
-      block(flow, fmt::format("its channels can't be followed through {}", show(node)));
+      block(flow, lost(node));
       return;
     }
     Flow behind = flow;
@@ -246,8 +224,7 @@ class Walker {
     const std::size_t summed = operand == 0 ? rank - 1 : rank - 2;
     const auto shape = c_.shape(node.outputs[0]);
     const auto own = c_.shape(node.inputs[operand]);
-    if (rank < 2 || flow.map.tells_apart(summed) || !shape || !own ||
-        shape->size() < rank) {
+    if (rank < 2 || flow.map.tells_apart(summed) || !shape || !own || shape->size() < rank) {
       block(flow, fmt::format("{} mixes its channels", show(node)));
       return;
     }
@@ -257,7 +234,7 @@ class Walker {
     auto map = flow.map.resized(summed, result);
     if (map) map = map->broadcast(resized, *shape);
     if (!map) {
-      block(flow, fmt::format("its channels can't be followed through {}", show(node)));
+      block(flow, lost(node));
       return;
     }
     Flow behind = flow;
@@ -274,106 +251,7 @@ class Walker {
     if (node == nullptr || !node->is("Softmax")) return false;
     const std::int64_t axis = node->attributes.get_int("axis", -1);
     const auto shape = c_.shape(source);
-    return axis == -1 ||
-           (shape && axis == static_cast<std::int64_t>(shape->size()) - 1);
-  }
-
-  static std::optional<std::size_t> axis_of(std::int64_t axis, std::size_t rank) {
-    if (axis < 0) axis += static_cast<std::int64_t>(rank);
-    if (axis < 0 || axis >= static_cast<std::int64_t>(rank)) return std::nullopt;
-    return static_cast<std::size_t>(axis);
-  }
-
-  // Constants may stand behind Casts; others are computed from shapes.
-  std::optional<std::vector<std::int64_t>> integers(ValueId value) const {
-    if (auto known = c_.shapes.integers(value)) return known;
-    const Tensor* tensor = patterns::constant_behind(graph_, value);
-    if (tensor == nullptr || !is_integer(tensor->dtype())) return std::nullopt;
-    return tensor->to_int64s();
-  }
-
-  // Along axes that tell no channels apart everything goes; along others only constant runs.
-  std::optional<ChannelMap> sliced(const Node& node, ValueId in, const ChannelMap& map) const {
-    const auto shape = c_.shape(node.outputs[0]);
-    if (!shape || shape->size() != map.rank()) return std::nullopt;
-    auto starts = node.attributes.get_ints("starts");
-    auto ends = node.attributes.get_ints("ends");
-    auto axes = node.attributes.get_ints("axes");
-    std::vector<std::int64_t> steps;
-    bool constant = true;
-    if (node.inputs.size() > 1) {
-      const auto read = [&](std::size_t i, std::vector<std::int64_t>& into) {
-        if (node.input(i) == kNoValue) return;
-        const auto numbers = integers(node.input(i));
-        constant = constant && numbers;
-        if (numbers) into = *numbers;
-      };
-      read(1, starts);
-      read(2, ends);
-      if (node.input(3) != kNoValue && !integers(node.input(3))) return std::nullopt;
-      read(3, axes);
-      read(4, steps);
-    }
-    if (axes.empty()) {
-      axes.resize(constant ? starts.size() : map.rank());
-      std::iota(axes.begin(), axes.end(), 0);
-    }
-    std::optional<ChannelMap> result = map;
-    for (std::size_t i = 0; i < axes.size(); ++i) {
-      const auto axis = axis_of(axes[i], map.rank());
-      if (!axis || !result) return std::nullopt;
-      if (!map.tells_apart(*axis)) {
-        result = result->resized(*axis, (*shape)[*axis]);
-        continue;
-      }
-      const std::int64_t size = c_.shapes.size(in, static_cast<std::int64_t>(*axis));
-      if (!constant || size < 0 || i >= starts.size() || i >= ends.size()) return std::nullopt;
-      if (i < steps.size() && steps[i] != 1) return std::nullopt;
-      const auto place = [&](std::int64_t at) {
-        return std::clamp<std::int64_t>(at < 0 ? at + size : at, 0, size);
-      };
-      const std::int64_t begin = place(starts[i]);
-      result = result->sliced(*axis, begin, place(ends[i]) - begin);
-    }
-    return result;
-  }
-
-  std::optional<ChannelMap> gathered(const Node& node, const ChannelMap& map) const {
-    const auto axis = axis_of(node.attributes.get_int("axis", 0), map.rank());
-    const SymbolicShape* indices = c_.shapes.shape(node.input(1));
-    if (!axis || indices == nullptr) return std::nullopt;
-    if (indices->size() == 1 && !map.tells_apart(*axis)) return map.resized(*axis, (*indices)[0]);
-    if (!indices->empty()) return std::nullopt;
-    if (!map.tells_apart(*axis)) return map.without(*axis);
-    const auto index = integers(node.input(1));
-    if (!index || index->size() != 1) return std::nullopt;
-    const std::int64_t size = c_.shapes.size(node.inputs[0], static_cast<std::int64_t>(*axis));
-    const std::int64_t at = (*index)[0] < 0 ? (*index)[0] + size : (*index)[0];
-    const auto one = size < 0 ? std::nullopt : map.sliced(*axis, at, 1);
-    return one ? one->without(*axis) : std::nullopt;
-  }
-
-  void split(const Node& node, const Flow& flow) {
-    const auto axis = axis_of(node.attributes.get_int("axis", 0), flow.map.rank());
-    std::int64_t begin = 0;
-    for (const ValueId output : node.outputs) {
-      const auto shape = c_.shape(output);
-      const bool follows = axis && shape && *axis < shape->size();
-      std::optional<ChannelMap> part;
-      if (follows && !flow.map.tells_apart(*axis)) {
-        part = flow.map.resized(*axis, (*shape)[*axis]);
-      } else if (follows && (*shape)[*axis].known()) {
-        part = flow.map.sliced(*axis, begin, (*shape)[*axis].size);
-        begin += (*shape)[*axis].size;
-      }
-      if (!part) {
-        block(flow, fmt::format("its channels can't be followed through {}", show(node)));
-        return;
-      }
-      Flow behind = flow;
-      behind.map = std::move(*part);
-      arrive(output, std::move(behind));
-    }
+    return axis == -1 || (shape && axis == static_cast<std::int64_t>(shape->size()) - 1);
   }
 
   const WalkContext& c_;

@@ -125,15 +125,14 @@ void scale_unit(Graph& graph, const LinearUnit& unit, const ChannelFold& fold,
     divisors[static_cast<std::size_t>(fold.columns[c])] = scales[c];
     if (!shifts.empty()) lowered[static_cast<std::size_t>(fold.columns[c])] = shifts[c];
   }
-  change_weight(graph, unit,
-                [&](float& w, std::size_t, std::size_t out) { w /= divisors[out]; });
+  change_weight(graph, unit, [&](float& w, std::size_t, std::size_t out) { w /= divisors[out]; });
   if (!unit.bias) return;
-  change_operand(
-      graph, bias_reader(unit), present_bias(graph, unit), [&](std::vector<float>& bias) {
-        for (std::size_t i = 0; i < bias.size(); ++i) {
-          bias[i] = (bias[i] - lowered[i]) / divisors[i];
-        }
-      });
+  change_operand(graph, bias_reader(unit), present_bias(graph, unit),
+                 [&](std::vector<float>& bias) {
+                   for (std::size_t i = 0; i < bias.size(); ++i) {
+                     bias[i] = (bias[i] - lowered[i]) / divisors[i];
+                   }
+                 });
 }
 
 }  // namespace

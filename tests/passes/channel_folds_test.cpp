@@ -91,9 +91,8 @@ constexpr const char* kQkv = "attention.qkv > attention.output ± x2";
 
 // By family; both exporters give the same unless said otherwise.
 std::string expected_kinds(const std::string& name) {
-  const std::string vit =
-      fmt::format("{}, norm > attention.q attention.k attention.v ± x2, ", kV) +
-      "norm > feed_forward.up ± x2, norm > head ± x1";
+  const std::string vit = fmt::format("{}, norm > attention.q attention.k attention.v ± x2, ", kV) +
+                          "norm > feed_forward.up ± x2, norm > head ± x1";
   const std::string gpt = fmt::format("{}, norm > attention.qkv ± x2, ", kQkv) +
                           "norm > feed_forward.up ± x2, norm > head x1";
   const std::string llama =
@@ -199,8 +198,8 @@ ChannelFolds folds_of(const Model& model) {
 
 // Small graphs around products of 4 channels. All constants are initializers of random floats.
 Model graph(std::string_view body, std::string_view constants) {
-  return test::parse(fmt::format("g (float[n,4] x) => (float[n,m] y) <{}> {{ {} }}",
-                                 constants, body));
+  return test::parse(
+      fmt::format("g (float[n,4] x) => (float[n,m] y) <{}> {{ {} }}", constants, body));
 }
 
 TEST(ChannelFolds, NothingElseMayReadTheNorm) {
@@ -215,10 +214,10 @@ TEST(ChannelFolds, NothingElseMayReadTheNorm) {
       graph("h = LayerNormalization(x, g, b)  p = MatMul(h, v)  y = Add(h, p)", weights);
   EXPECT_TRUE(folds_of(residual).folds.empty());
   EXPECT_EQ(folds_of(residual).why_not.at(0), "the residual reads it too");
-  const Model activated =
-      graph("h = LayerNormalization(x, g, b)  t = Tanh(h)  p = MatMul(h, w)  q = MatMul(t, w)  y = "
-            "Add(p, q)",
-            weights);
+  const Model activated = graph(
+      "h = LayerNormalization(x, g, b)  t = Tanh(h)  p = MatMul(h, w)  q = MatMul(t, w)  y = "
+      "Add(p, q)",
+      weights);
   EXPECT_TRUE(folds_of(activated).folds.empty());
 }
 
