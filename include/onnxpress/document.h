@@ -139,6 +139,25 @@ struct ModelDescription {
   std::vector<std::string> findings;  // of `check`; empty: nothing to complain about
 };
 
+// What a calibration knows of one tensor.
+struct CalibratedTensor {
+  std::string name;
+  std::int64_t channels = 0;
+  std::int64_t rows = 0;          // tokens, or samples of a tensor without a sequence
+  std::int64_t skipped_rows = 0;  // with NaN, infinity or numbers too large to sum
+  double min = 0, max = 0;
+  bool gram = false;
+};
+
+// What a calibration file holds (`calibrate`).
+struct CalibrationRecord {
+  std::int64_t samples = 0, tokens = 0;
+  std::int64_t skipped_samples = 0;          // inputs with NaN or infinity
+  std::int64_t chunks = 0, chunk_count = 0;  // that it covers, of all; fewer: a part to be merged
+  bool random = false;                       // made-up inputs
+  std::vector<CalibratedTensor> tensors;
+};
+
 struct HostInfo {
   std::string cpu;
   std::string instruction_set;
@@ -192,6 +211,7 @@ struct Document {
   std::optional<std::int64_t> peak_memory_bytes;  // of this process
 
   std::vector<ModelDescription> descriptions;
+  std::optional<CalibrationRecord> calibration;
   std::vector<TensorInfo> tensors;  // what `run` wrote
   std::optional<Diagnosis> diagnosis;
   std::vector<PassDescription> pass_list;

@@ -5,6 +5,7 @@
 // Document. Nothing here prints, ends the process or reads the environment. Functions may be called
 // from several threads at once.
 #include "onnxpress/about.h"
+#include "onnxpress/calibrate.h"
 #include "onnxpress/compress.h"
 #include "onnxpress/document.h"
 #include "onnxpress/error.h"

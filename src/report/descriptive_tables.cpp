@@ -126,9 +126,37 @@ void add_diagnosis(const Diagnosis& diagnosis, std::vector<FigureTable>& tables)
   if (!tests.rows.empty()) tables.push_back(std::move(tests));
 }
 
+void add_calibration(const CalibrationRecord& calibration, bool verbose,
+                     std::vector<FigureTable>& tables) {
+  FigureTable summary{"", {}, {}, true};
+  const auto put = [&](std::string key, std::string value) {
+    summary.rows.push_back({std::move(key), std::move(value)});
+  };
+  put("samples", format_count(calibration.samples));
+  if (calibration.tokens > 0) put("tokens", format_count(calibration.tokens));
+  put("tensors", format_count(static_cast<std::int64_t>(calibration.tensors.size())));
+  if (calibration.skipped_samples > 0) {
+    put("left out", format_count(calibration.skipped_samples) + " with NaN or infinity");
+  }
+  if (calibration.random) put("data", "made up");
+  if (calibration.chunks < calibration.chunk_count) {
+    put("part", fmt::format("{} of {} chunks; merge it with the others", calibration.chunks,
+                            calibration.chunk_count));
+  }
+  tables.push_back(std::move(summary));
+  if (!verbose) return;
+  FigureTable table{"", {"tensor", "channels", "rows", "min", "max"}, {}, false};
+  for (const CalibratedTensor& tensor : calibration.tensors) {
+    table.rows.push_back({tensor.name, format_count(tensor.channels), format_count(tensor.rows),
+                          fmt::format("{:.4g}", tensor.min), fmt::format("{:.4g}", tensor.max)});
+  }
+  tables.push_back(std::move(table));
+}
+
 }  // namespace
 
-void add_descriptive_tables(const Document& document, std::vector<FigureTable>& tables) {
+void add_descriptive_tables(const Document& document, bool verbose,
+                            std::vector<FigureTable>& tables) {
   for (const ModelDescription& model : document.descriptions) {
     if (document.verb == "check") {
       tables.push_back(findings(model));
@@ -145,13 +173,14 @@ void add_descriptive_tables(const Document& document, std::vector<FigureTable>& 
     }
     tables.push_back(std::move(table));
   }
+  if (document.calibration) add_calibration(*document.calibration, verbose, tables);
   add_passes(document, tables);
   if (document.diagnosis) add_diagnosis(*document.diagnosis, tables);
 }
 
 std::vector<FigureTable> tables_of(const Document& document, bool verbose) {
   std::vector<FigureTable> tables;
-  add_descriptive_tables(document, tables);
+  add_descriptive_tables(document, verbose, tables);
   add_measured_tables(document, verbose, tables);
   return tables;
 }

@@ -23,6 +23,7 @@ Json to_json(const Notice& item);
 Json to_json(const BytesByRole& item);
 Json to_json(const ExplainedUnit& item);
 Json to_json(const ModelDescription& item);
+Json to_json(const CalibratedTensor& item);
 Json to_json(const SelfTest& item);
 Json to_json(const OptionDescription& item);
 Json to_json(const PassDescription& item);
@@ -162,6 +163,27 @@ Json to_json(const ModelDescription& model) {
           {"findings", model.findings}};
 }
 
+Json to_json(const CalibratedTensor& tensor) {
+  Json json{{"name", tensor.name},
+            {"channels", tensor.channels},
+            {"rows", tensor.rows},
+            {"skipped_rows", tensor.skipped_rows}};
+  json["min"] = number(tensor.min);
+  json["max"] = number(tensor.max);
+  json["gram"] = tensor.gram;
+  return json;
+}
+
+Json to_json(const CalibrationRecord& calibration) {
+  return {{"samples", calibration.samples},
+          {"tokens", calibration.tokens},
+          {"skipped_samples", calibration.skipped_samples},
+          {"chunks", calibration.chunks},
+          {"chunk_count", calibration.chunk_count},
+          {"random", calibration.random},
+          {"tensors", list(calibration.tensors)}};
+}
+
 Json to_json(const SelfTest& test) {
   return {{"name", test.name}, {"passed", test.passed}, {"detail", test.detail}};
 }
@@ -199,6 +221,7 @@ void put_measurements(Json& json, const Document& document) {
 void put_descriptions(Json& json, const Document& document) {
   if (!document.descriptions.empty()) json["descriptions"] = list(document.descriptions);
   if (!document.tensors.empty()) json["tensors"] = list(document.tensors);
+  if (document.calibration) json["calibration"] = to_json(*document.calibration);
   if (document.diagnosis) {
     json["diagnosis"] = {{"facts", object(document.diagnosis->facts)},
                          {"tests", list(document.diagnosis->tests)}};

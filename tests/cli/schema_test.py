@@ -72,6 +72,7 @@ class Schema(CliTest):
         self.check("bench", VIT, "small.onnx", "--seconds", "0.05", "--data", VIT / "test.npz")
         self.check("inspect", VIT, "small.onnx", "--explain")
         self.check("check", VIT, "--target", "ort-cpu")
+        self.check("calibrate", VIT, "--data", VIT / "calibration.npz", "-o", "vit.calib")
         self.check("passes")
         self.check("doctor")
         self.check("inspect", "missing.onnx", code=5)

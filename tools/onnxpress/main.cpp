@@ -24,9 +24,11 @@ struct Verb {
   AddCommand add;
 };
 constexpr Verb kVerbs[] = {
-    {"compress", add_compress}, {"bench", add_bench},   {"compare", add_compare},
-    {"inspect", add_inspect},   {"check", add_check},   {"run", add_run},
-    {"tokenize", add_tokenize}, {"passes", add_passes}, {"explain", add_explain},
+    {"compress", add_compress}, {"bench", add_bench},
+    {"compare", add_compare},   {"calibrate", add_calibrate},
+    {"inspect", add_inspect},   {"check", add_check},
+    {"run", add_run},           {"tokenize", add_tokenize},
+    {"passes", add_passes},     {"explain", add_explain},
     {"doctor", add_doctor},
 };
 
