@@ -13,6 +13,7 @@
 
 #include "base/error_codes.h"
 #include "calib/activation_store.h"
+#include "calib/graph_changes.h"
 #include "calib/segment.h"
 
 namespace onnxpress {
@@ -32,9 +33,10 @@ class Stream {
 
   // Prepares to run up to `values`.
   void begin(const Model& whole, std::span<const ValueId> values) {
-    model_ = whole;
+    const Model before = std::exchange(model_, whole);
     model_.graph.sort();  // edits leave new nodes at the end
     const Graph& graph = model_.graph;
+    if (!executed_.empty()) forget_changed(before.graph);
     for (const ValueId id : values) {
       if (exists(graph, id)) continue;
       throw Error(codes::unknown_name,
@@ -102,6 +104,21 @@ class Stream {
   std::int64_t node_count = 0;
 
  private:
+  // What has run before an edit of it, or of something that it depends on, has to run again.
+  void forget_changed(const Graph& before) {
+    const Graph& graph = model_.graph;
+    const std::vector<bool> changed = changed_values(before, graph);
+    const auto is_changed = [&](ValueId id) {
+      return id != kNoValue && changed[static_cast<std::size_t>(id)];
+    };
+    for (const ValueId id : store_.values()) {
+      if (is_changed(id)) store_.drop(id);
+    }
+    for (const NodeId id : graph.nodes()) {
+      if (std::ranges::any_of(graph.node(id).outputs, is_changed)) executed_.erase(id);
+    }
+  }
+
   // Those that depend on constants only, like what dequantizes a weight. They run in each segment
   // that needs them, for their results are not worth keeping for every batch.
   static std::set<NodeId> constant_nodes(const Graph& graph, const std::set<NodeId>& nodes) {

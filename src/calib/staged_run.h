@@ -49,15 +49,17 @@ struct StagedRunFigures {
 // it, in an order that is always the same.
 //
 //   StagedRun run(original, set, {.pair = true});
-//   for (const Stage& stage : stages) {                         // e.g. {q, k, v}, {o}, {up},
-//   {down}
-//     run.advance(edited, stage.inputs, [&](const Activations& a) { … X is *a.original, X~
-//     *a.edited }); … solve the units of the stage, edit `edited` …
+//   for (const Stage& stage : stages) {  // e.g. {q, k, v}, {o}, {up}, {down}
+//     run.advance(edited, stage.inputs, [&](const Activations& a) {
+//       … X is *a.original, X~ is *a.edited …
+//     });
+//     … solve the units of the stage, edit `edited` …
 //   }
 //
 // The edited graph starts as a copy of the original and keeps the ids of values that are asked for.
-// Only nodes that have not run yet may be edited: what was computed is not computed anew.
-// Memory: the border (bounded, see memory_bound), one batch, and the weights of one stage packed.
+// Usually only nodes that have not run yet are edited. If one has run (a scale that is folded into
+// a norm, say), what depends on it runs again, from as far up as needed: right, but slower. Memory:
+// the border (bounded, see memory_bound), one batch, and the weights of one stage packed.
 class StagedRun {
  public:
   // `original` and `set` must outlive the run.
