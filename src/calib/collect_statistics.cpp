@@ -65,6 +65,7 @@ std::map<ValueId, TensorStatistics> observe_statistics(StagedRun& run, const Mod
     if (is_new) at->second = TensorStatistics(rows.width, request);
     at->second.add(rows, scratch, pool);
   });
+  for (auto& [id, collected] : statistics) collected.finish(scratch, pool);
   return statistics;
 }
 

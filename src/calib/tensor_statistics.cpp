@@ -7,11 +7,13 @@
 #include <cmath>
 
 #include "base/error_codes.h"
+#include "calib/calibration_set.h"
 
 namespace onnxpress {
 namespace {
 
-constexpr float kLargest = 16777216.0F;  // 2^24: its square, summed over a million rows, fits
+constexpr std::int64_t kMostWaiting = 4096;  // rows
+constexpr float kLargest = 16777216.0F;      // 2^24: its square, summed over a million rows, fits
 
 bool is_usable(const float* row, std::int64_t width) {
   return std::all_of(row, row + width, [](float x) { return std::fabs(x) <= kLargest; });
@@ -93,13 +95,36 @@ void TensorStatistics::add(const ValidRows& batch, Gram& scratch, ThreadPool& po
   add_counted(x.edited, width, sum, sum_abs);
   const auto elements = static_cast<std::int64_t>(x.edited.size());
   if (histogram) histogram->add(data, elements);
-  if (train) train->add(data, x.train, scratch, pool);
-  if (held_out) held_out->add(data + x.train * width, x.held_out, scratch, pool);
+  if (train && x.count() > 0) {
+    const std::int64_t chunk = x.sample.front() / static_cast<std::int64_t>(kChunkSamples);
+    if (chunk != waiting_.chunk) add_waiting(scratch, pool);
+    waiting_.chunk = chunk;
+    const float* middle = data + x.train * width;
+    waiting_.train.insert(waiting_.train.end(), data, middle);
+    waiting_.held_out.insert(waiting_.held_out.end(), middle, data + elements);
+    const auto most = static_cast<std::size_t>(kMostWaiting * width);
+    if (waiting_.train.size() + waiting_.held_out.size() > most) add_waiting(scratch, pool);
+  }
   if (moving) moving->add_batch(data, elements);
   for (std::int64_t r = 0; reservoir && r < x.count(); ++r) {
     const auto at = static_cast<std::size_t>(r);
     reservoir->add(x.sample[at], x.in_sample[at], data + r * width);
   }
+}
+
+void TensorStatistics::finish(Gram& scratch, ThreadPool& pool) {
+  if (train) add_waiting(scratch, pool);
+  waiting_ = {};
+}
+
+void TensorStatistics::add_waiting(Gram& scratch, ThreadPool& pool) {
+  const auto rows_in = [this](const std::vector<float>& x) {
+    return static_cast<std::int64_t>(x.size()) / std::max<std::int64_t>(width, 1);
+  };
+  train->add(waiting_.train.data(), rows_in(waiting_.train), scratch, pool);
+  held_out->add(waiting_.held_out.data(), rows_in(waiting_.held_out), scratch, pool);
+  waiting_.train.clear();
+  waiting_.held_out.clear();
 }
 
 TensorStatistics& TensorStatistics::operator+=(const TensorStatistics& other) {

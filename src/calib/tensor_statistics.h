@@ -47,9 +47,11 @@ struct TensorStatistics {
   TensorStatistics() = default;
   TensorStatistics(std::int64_t channel_count, const StatisticsRequest& request);
 
-  // Adds the rows of a batch. `scratch`: see GramSums::add. Throws Error (unsupported_model) if the
-  // width is another, (bad_data) where sums overflow.
+  // Adds the rows of a batch; after the last one finish() must be called. `scratch`: see
+  // GramSums::add. Throws Error (unsupported_model) if the width is another, (bad_data) where sums
+  // overflow.
   void add(const ValidRows& batch, Gram& scratch, ThreadPool& pool);
+  void finish(Gram& scratch, ThreadPool& pool);
   // Adds another part. Both must have been made by the same request. A moving range is dropped:
   // it has no meaning for parts.
   TensorStatistics& operator+=(const TensorStatistics& other);
@@ -61,6 +63,16 @@ struct TensorStatistics {
   [[nodiscard]] Gram gram() const;
   // What solvers take; without an original to compare with. Same error.
   [[nodiscard]] StageMoments moments() const;
+
+ private:
+  // Rows that wait for more, since adding to a Gram matrix costs the same for one row as for many.
+  // Never of two chunks, so that parts of a calibration add the same rows at once as the whole.
+  struct Waiting {
+    std::vector<float> train, held_out;
+    std::int64_t chunk = -1;
+  };
+  void add_waiting(Gram& scratch, ThreadPool& pool);
+  Waiting waiting_;
 };
 
 }  // namespace onnxpress
