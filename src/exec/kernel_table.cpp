@@ -27,7 +27,7 @@ std::span<const KernelRows> kernel_table() {
                {arithmetic_rows(),    comparison_rows(),   unary_rows(),          activation_rows(),
                 cast_rows(),          reduction_rows(),    arg_reduction_rows(),  shape_rows(),
                 movement_rows(),      concat_rows(),       gather_rows(),         scatter_rows(),
-                generator_rows(),     matmul_rows(),       integer_matmul_rows(), softmax_rows(),
+                generator_rows(),     matmul_rows(),       integer_matmul_rows(), block_quantized_rows(), softmax_rows(),
                 normalization_rows(), quantization_rows(), convolution_rows(),    pooling_rows(),
                 sorting_rows()});
     return all;

@@ -8,7 +8,8 @@
 namespace onnxpress {
 namespace {
 
-constexpr std::array kStorages{Storage::qdq, Storage::integer};
+constexpr std::array kStorages{Storage::qdq, Storage::integer, Storage::matmul_nbits,
+                               Storage::gather_block_quantized};
 
 std::optional<std::string> why_not_qdq(const Grid& grid, std::int64_t opset) {
   if (opset < 13) {
@@ -30,10 +31,36 @@ std::optional<std::string> why_not_integer(const Grid& grid, std::int64_t opset)
   return std::nullopt;
 }
 
+std::optional<std::string> why_not_blocks(const Grid& grid) {
+  if (grid.bits != 4 && grid.bits != 8) return "its codes have 4 or 8 bits";
+  const bool power_of_two = (grid.group & (grid.group - 1)) == 0;
+  if (grid.group < 16 || !power_of_two) {
+    return fmt::format("its groups are powers of two from 16 on, not {}", grid.group);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string_view name(Storage storage) {
-  return storage == Storage::qdq ? "qdq" : "integer";
+  switch (storage) {
+    case Storage::qdq:
+      return "qdq";
+    case Storage::integer:
+      return "integer";
+    case Storage::matmul_nbits:
+      return "matmul_nbits";
+    case Storage::gather_block_quantized:
+      return "gather_block_quantized";
+  }
+  return "";
+}
+
+std::optional<Storage> parse_storage(std::string_view text) {
+  for (const Storage storage : kStorages) {
+    if (name(storage) == text) return storage;
+  }
+  return std::nullopt;
 }
 
 std::span<const Storage> all_storages() {
@@ -41,11 +68,25 @@ std::span<const Storage> all_storages() {
 }
 
 std::optional<std::string> why_not_storable(Storage storage, const Grid& grid, std::int64_t opset) {
-  return storage == Storage::qdq ? why_not_qdq(grid, opset) : why_not_integer(grid, opset);
+  switch (storage) {
+    case Storage::qdq:
+      return why_not_qdq(grid, opset);
+    case Storage::integer:
+      return why_not_integer(grid, opset);
+    case Storage::matmul_nbits:
+    case Storage::gather_block_quantized:
+      return why_not_blocks(grid);
+  }
+  return std::nullopt;
 }
 
 std::int64_t stored_bytes(Storage storage, const Grid& grid, std::int64_t in, std::int64_t out) {
-  const std::int64_t scales = grid.groups(in) * out;
+  const std::int64_t groups = grid.groups(in);
+  const std::int64_t scales = groups * out;
+  if (storage == Storage::matmul_nbits || storage == Storage::gather_block_quantized) {
+    const std::int64_t zeros = grid.symmetric ? 0 : (groups * grid.bits + 7) / 8;
+    return out * (groups * (grid.group * grid.bits / 8) + groups * 4 + zeros);
+  }
   const bool packed = storage == Storage::qdq && grid.bits <= 4;
   const auto bytes = [&](std::int64_t count) { return packed ? (count + 1) / 2 : count; };
   return bytes(in * out) + scales * 4 + (grid.symmetric ? 0 : bytes(scales));

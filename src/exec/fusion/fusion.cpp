@@ -7,6 +7,7 @@ namespace onnxpress::exec {
 
 void fuse(Graph& graph, std::int64_t opset) {
   drop_casts(graph);
+  expand_block_products(graph);
   fuse_embeddings(graph);
   fuse_norms(graph);
   fuse_activations(graph);

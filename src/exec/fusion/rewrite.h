@@ -36,6 +36,7 @@ NodeId replace(Graph& graph, std::span<const NodeId> nodes, std::string_view op_
 
 // --- the fusions, in the order in which they are applied
 std::size_t drop_casts(Graph& graph);  // to the type that is there already
+std::size_t expand_block_products(Graph& graph);
 std::size_t fuse_embeddings(Graph& graph);
 std::size_t fuse_norms(Graph& graph);
 std::size_t fuse_activations(Graph& graph);

@@ -237,7 +237,6 @@ DType norm_type(const NodeInfo& info, std::size_t i) {
   return i == 0 || i == 3 ? info.type(0) : DType::float32;
 }
 
-constexpr std::string_view kMicrosoft = "com.microsoft";
 
 constexpr KernelRow kRows[] = {
     {.op_type = "LayerNormalization",
@@ -262,13 +261,13 @@ constexpr KernelRow kRows[] = {
      .run = skip_layer_normalization,
      .refuses = refuse_statistics,
      .output_type = norm_type,
-     .domain = kMicrosoft},
+     .domain = kContribDomain},
     {.op_type = "SkipSimplifiedLayerNormalization",
      .types = kFloats,
      .run = skip_simplified_layer_normalization,
      .refuses = refuse_statistics,
      .output_type = norm_type,
-     .domain = kMicrosoft},
+     .domain = kContribDomain},
     {.op_type = "BatchNormalization",
      .since = 9,
      .types = kFloats,

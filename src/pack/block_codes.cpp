@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pack/block_codes.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "numerics/matrix.h"
+
+namespace onnxpress {
+namespace {
+
+Tensor bytes_tensor(Dims dims, std::vector<std::uint8_t> bytes) {
+  return Tensor::of<std::uint8_t>(std::move(dims), std::move(bytes));
+}
+
+// Code number i of a row of codes.
+std::uint8_t code_at(const std::uint8_t* row, std::int64_t i, int bits) {
+  if (bits == 8) return row[i];
+  return static_cast<std::uint8_t>(row[i / 2] >> (i % 2 * 4) & 15);
+}
+
+void put_code(std::uint8_t* row, std::int64_t i, int bits, std::uint8_t code) {
+  if (bits == 8) {
+    row[i] = code;
+  } else {
+    row[i / 2] = static_cast<std::uint8_t>(row[i / 2] | code << (i % 2 * 4));
+  }
+}
+
+}  // namespace
+
+BlockTensors to_blocks(const QuantizedMatrix& matrix) {
+  const QuantizedMatrix q = with_layout(matrix, MatrixLayout::out_in);
+  const int bits = q.grid.bits;
+  const std::int64_t blocks = q.grid.groups(q.in);
+  const std::int64_t block_bytes = q.grid.group * bits / 8;
+  const std::int64_t zero_bytes = (blocks * bits + 7) / 8;
+  std::vector<std::uint8_t> codes(static_cast<std::size_t>(q.out * blocks * block_bytes));
+  std::vector<std::uint8_t> zeros(
+      static_cast<std::size_t>(q.grid.symmetric ? 0 : q.out * zero_bytes));
+  for (std::int64_t o = 0; o < q.out; ++o) {
+    std::uint8_t* row = codes.data() + o * blocks * block_bytes;
+    for (std::int64_t i = 0; i < q.in; ++i) {
+      put_code(row, i, bits, q.codes[static_cast<std::size_t>(o * q.in + i)]);
+    }
+    for (std::int64_t b = 0; b < blocks && !q.grid.symmetric; ++b) {
+      put_code(zeros.data() + o * zero_bytes, b, bits,
+               q.zero_points[static_cast<std::size_t>(o * blocks + b)]);
+    }
+  }
+  BlockTensors tensors{bytes_tensor({q.out, blocks, block_bytes}, std::move(codes)),
+                       Tensor::of<float>({q.out, blocks}, q.scales),
+                       {}};
+  if (!q.grid.symmetric) tensors.zeros = bytes_tensor({q.out, zero_bytes}, std::move(zeros));
+  return tensors;
+}
+
+std::optional<QuantizedMatrix> from_blocks(const Tensor& codes, const Tensor& scales,
+                                           const Tensor* zeros, int bits, std::int64_t group,
+                                           std::int64_t in, std::int64_t out) {
+  if ((bits != 4 && bits != 8) || group < 1 || in < 1 || out < 1) return std::nullopt;
+  QuantizedMatrix q{{bits, group, zeros == nullptr}, in, out, MatrixLayout::out_in, {}, {}, {}};
+  const std::int64_t blocks = q.grid.groups(in);
+  const std::int64_t row_bytes = blocks * (group * bits / 8);
+  const std::int64_t zero_bytes = (blocks * bits + 7) / 8;
+  if (codes.dtype() != DType::uint8 || codes.size() != out * row_bytes) return std::nullopt;
+  if (scales.dtype() != DType::float32 || scales.size() != out * blocks) return std::nullopt;
+  if (zeros != nullptr && (zeros->dtype() != DType::uint8 || zeros->size() != out * zero_bytes)) {
+    return std::nullopt;
+  }
+  const auto values = scales.as<float>();
+  q.scales.assign(values.begin(), values.end());
+  q.codes.reserve(static_cast<std::size_t>(in * out));
+  for (std::int64_t o = 0; o < out; ++o) {
+    const std::uint8_t* row = codes.as<std::uint8_t>().data() + o * row_bytes;
+    for (std::int64_t i = 0; i < in; ++i) q.codes.push_back(code_at(row, i, bits));
+    for (std::int64_t b = 0; b < blocks && zeros != nullptr; ++b) {
+      q.zero_points.push_back(code_at(zeros->as<std::uint8_t>().data() + o * zero_bytes, b, bits));
+    }
+  }
+  return q;
+}
+
+void import_contrib_operators(Model& model) {
+  const auto known = std::ranges::find(model.opsets, kContribDomain, &OpsetImport::domain);
+  if (known == model.opsets.end()) model.opsets.push_back({std::string(kContribDomain), 1});
+}
+
+}  // namespace onnxpress
