@@ -23,13 +23,14 @@ std::span<const KernelRows> kernel_table() {
   static const std::vector<KernelRows> table = [] {
     const auto fast = fast_kernels();
     std::vector<KernelRows> all(fast.begin(), fast.end());
-    all.insert(all.end(),
-               {arithmetic_rows(),    comparison_rows(),   unary_rows(),          activation_rows(),
-                cast_rows(),          reduction_rows(),    arg_reduction_rows(),  shape_rows(),
-                movement_rows(),      concat_rows(),       gather_rows(),         scatter_rows(),
-                generator_rows(),     matmul_rows(),       integer_matmul_rows(), block_quantized_rows(), softmax_rows(),
-                normalization_rows(), quantization_rows(), convolution_rows(),    pooling_rows(),
-                sorting_rows()});
+    all.insert(
+        all.end(),
+        {arithmetic_rows(), comparison_rows(),    unary_rows(),          activation_rows(),
+         cast_rows(),       reduction_rows(),     arg_reduction_rows(),  shape_rows(),
+         movement_rows(),   concat_rows(),        gather_rows(),         scatter_rows(),
+         generator_rows(),  matmul_rows(),        integer_matmul_rows(), block_quantized_rows(),
+         softmax_rows(),    normalization_rows(), quantization_rows(),   convolution_rows(),
+         pooling_rows(),    sorting_rows()});
     return all;
   }();
   return table;

@@ -17,7 +17,8 @@ struct BlockTable {
   int bits = 4;
 };
 
-// `q` has one output for each row. The grid must be one that why_not_storable() has nothing against.
+// `q` has one output for each row. The grid must be one that why_not_storable() has nothing
+// against.
 [[nodiscard]] BlockTable pack_block_table(Graph& graph, const QuantizedMatrix& q,
                                           std::string_view hint);
 

@@ -13,9 +13,9 @@ namespace onnxpress {
 
 // How a quantized weight stands in the file.
 enum class Storage {
-  qdq,      // codes → DequantizeLinear → MatMul: weights small on disk, float products
-  integer,  // DynamicQuantizeLinear → MatMulInteger → Cast → Mul: integer products
-  matmul_nbits,            // com.microsoft.MatMulNBits: one operator, which unpacks as it multiplies
+  qdq,           // codes → DequantizeLinear → MatMul: weights small on disk, float products
+  integer,       // DynamicQuantizeLinear → MatMulInteger → Cast → Mul: integer products
+  matmul_nbits,  // com.microsoft.MatMulNBits: one operator, which unpacks as it multiplies
   gather_block_quantized,  // com.microsoft.GatherBlockQuantized: a table in blocks along its rows
 };
 [[nodiscard]] std::string_view name(Storage storage);

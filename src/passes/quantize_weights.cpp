@@ -9,6 +9,8 @@
 
 #include "base/error_codes.h"
 #include "numerics/quantize_rtn.h"
+#include "pack/block_codes.h"
+#include "pack/matmul_nbits.h"
 #include "pack/qdq.h"
 #include "pack/storage.h"
 #include "passes/linear_units.h"
@@ -24,7 +26,8 @@ struct Options : UnitOptions {
   std::int64_t bits = 8;
   std::int64_t group = 0;
   bool symmetric = true;
-  std::string storage = "qdq";
+  std::string storage = "auto";
+  std::int64_t accuracy_level = 0;
   bool clip = true;
   double damping = 0.01;
   bool activation_order = true;
@@ -47,7 +50,16 @@ const OptionTable<Options>& table() {
        {},
        0},
       {"symmetric", &Options::symmetric, "no zero points"},
-      {"storage", &Options::storage, "how the weights stand in the file", {"qdq"}},
+      {"storage",
+       &Options::storage,
+       "how the weights stand in the file; auto: qdq for 8 bits per channel, else matmul_nbits",
+       {"auto", "qdq", "matmul_nbits"}},
+      {"accuracy_level",
+       &Options::accuracy_level,
+       "matmul_nbits: what the runtime may round inputs to; 0 as it likes, 1 float32, 4 INT8",
+       {},
+       0,
+       4},
       {"clip", &Options::clip, "search the range of each group, below 8 bits"},
       {"damping",
        &Options::damping,
@@ -80,7 +92,10 @@ class QuantizeWeights : public Pass {
  public:
   explicit QuantizeWeights(Options options)
       : options_(std::move(options)),
-        grid_{static_cast<int>(options_.bits), options_.group, options_.symmetric} {}
+        grid_{static_cast<int>(options_.bits), options_.group, options_.symmetric},
+        storage_(options_.storage == "auto"
+                     ? (grid_.bits == 8 && grid_.group == 0 ? Storage::qdq : Storage::matmul_nbits)
+                     : *parse_storage(options_.storage)) {}
 
   [[nodiscard]] bool uses_data() const override { return options_.method != "rtn"; }
 
@@ -96,7 +111,10 @@ class QuantizeWeights : public Pass {
   PassResult apply(const PassPlan& plan, PassContext& context) const override {
     const bool on_data =
         uses_data() && context.calibration() != nullptr && !context.dry_run() && plan.changes() > 0;
-    Work work{plan, context, context.view(), {}, {}, 0};
+    Work work{plan, context, context.view(), {}, {}, {}, 0};
+    if (storage_ == Storage::matmul_nbits && plan.changes() > 0) {
+      import_contrib_operators(context.model());
+    }
     std::optional<Model> original;
     std::optional<StagedRun> run;
     if (on_data) {
@@ -127,6 +145,7 @@ class QuantizeWeights : public Pass {
     const TransformerView& view;
     PassResult result;
     std::set<ValueId> done;
+    std::map<ValueId, NBitsWeight> packed;  // weights, by what they were
     std::size_t seen;
     [[nodiscard]] double done_share() const {
       return static_cast<double>(seen) / static_cast<double>(plan.units.size());
@@ -166,25 +185,78 @@ class QuantizeWeights : public Pass {
     ++work.seen;
     ++work.result.changed;
     const LinearUnit& unit = work.unit(row);
-    if (!work.done.insert(unit.weight).second) return;
+    if (!work.done.insert(unit.weight).second) {
+      if (storage_ == Storage::matmul_nbits) replace_product(unit, work);
+      return;
+    }
     const Tensor weight = *graph.constant(unit.weight);
     const std::string name = graph.value(unit.weight).name;
     SolvedWeight solved =
         solver.solve(*weight_ref(weight, matrix_layout(unit.layout)), has_own_bias(graph, unit));
     if (!solved.bias_change.empty()) add_to_bias(graph, unit, solved.bias_change);
-    ValueId value = pack_qdq(graph, std::move(solved.q), name);
-    value = cast(graph, value, DType::float32, weight.dtype(), name + "_cast");
-    graph.replace_all_uses(unit.weight, value);
+    if (storage_ == Storage::matmul_nbits) {
+      work.packed[unit.weight] = pack_matmul_nbits(graph, solved.q, name);
+      replace_product(unit, work);
+    } else {
+      ValueId value = pack_qdq(graph, std::move(solved.q), name);
+      value = cast(graph, value, DType::float32, weight.dtype(), name + "_cast");
+      graph.replace_all_uses(unit.weight, value);
+    }
     work.result.figures[row] = std::move(solved.figures);
     if (uses_data()) {
       work.result.ways[row] = fmt::format("{} {}", to_string(grid_), solved.way);
     }
   }
 
+  // One operator in the place of the product; Gemm's C is added behind it.
+  void replace_product(const LinearUnit& unit, Work& work) const {
+    Graph& graph = work.context.graph();
+    const Node product = graph.node(unit.product);
+    const std::string name = product.name.empty() ? graph.value(unit.output).name : product.name;
+    const NBitsWeight& weight = work.packed.at(unit.weight);
+    const ValueId bias = product.input(2);
+    graph.erase(unit.product);
+    if (bias == kNoValue) {
+      n_bits_product(graph, unit.input, weight, options_.accuracy_level, unit.output, name);
+      return;
+    }
+    const Value& output = graph.value(unit.output);
+    const ValueId y = graph.add_value(output.name + "_product", output.dtype, output.shape);
+    n_bits_product(graph, unit.input, weight, options_.accuracy_level, y, name);
+    graph.add_node({.name = name + "_bias",
+                    .op_type = "Add",
+                    .domain = "",
+                    .inputs = {y, bias},
+                    .outputs = {unit.output}});
+  }
+
+  // Why one operator can't take the product's place.
+  static std::string why_not_one_operator(const LinearUnit& unit, const Graph& graph) {
+    const Node& product = graph.node(unit.product);
+    if (!product.is("MatMul") && !product.is("Gemm")) return "is not a MatMul or Gemm";
+    if (unit.weight_operand != 1) return "the weight is the left operand";
+    for (const Refusal& refusal : unit.why_not) {
+      if (refusal.kind == RefusalKind::scaled) return refusal.text;
+    }
+    for (const NodeId id : unit.weight_path) {
+      if (!graph.node(id).is("Transpose") && !graph.node(id).is("Identity")) {
+        return "a " + graph.node(id).op_type + " stands behind the weight";
+      }
+    }
+    const Tensor* weight = graph.constant(unit.weight);
+    if (weight != nullptr && weight->dtype() != DType::float32) return "the weight is not float32";
+    return "";
+  }
+
   UnitOutcome judge(const LinearUnit& unit, PassContext& context) const {
     const Graph& graph = context.graph();
-    if (auto why = why_not_storable(Storage::qdq, grid_, context.model().opset())) {
+    if (auto why = why_not_storable(storage_, grid_, context.model().opset())) {
       return {.refusal = *why};
+    }
+    if (storage_ == Storage::matmul_nbits) {
+      if (std::string why = why_not_one_operator(unit, graph); !why.empty()) {
+        return {.refusal = std::move(why)};
+      }
     }
     if (graph.value(unit.weight).is_output) return {.refusal = "the weight is a graph output"};
     for (const Embedding& embedding : context.view().embeddings()) {
@@ -200,24 +272,28 @@ class QuantizeWeights : public Pass {
       return {.refusal = "the weight holds NaN or infinity"};
     }
     return {.reason = to_string(grid_),
-            .bytes_after = stored_bytes(Storage::qdq, grid_, w->in, w->out)};
+            .bytes_after = stored_bytes(storage_, grid_, w->in, w->out)};
   }
 
   Options options_;
   Grid grid_;
+  Storage storage_;
 };
 
 }  // namespace
 
 PassInfo quantize_weights_info() {
-  return {"quantize_weights", "INT8 weights of linear units; products stay in float",
-          "Rounds the weights of linear units to the nearest of a grid with one scale per output "
-          "channel (or group) and stores them behind DequantizeLinear. Needs opset 13 for INT8, 21 "
-          "for INT4 and for groups.",
-          describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
-            return std::make_unique<QuantizeWeights>(
-                read_options(table(), values, "pass quantize_weights"));
-          }};
+  return {
+      "quantize_weights", "INT8 or INT4 weights of linear units; products stay in float",
+      "Rounds the weights of linear units to a grid with one scale per output channel or group. "
+      "With data, GPTQ spreads the rounding errors and each correction (weights refitted to the "
+      "original's outputs, bias) is kept only where held-out samples say that it helps. Stored "
+      "behind DequantizeLinear (8 bits per channel: opset 13; fewer bits or groups: opset 21) or "
+      "in MatMulNBits (4 or 8 bits in groups, any opset).",
+      describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
+        return std::make_unique<QuantizeWeights>(
+            read_options(table(), values, "pass quantize_weights"));
+      }};
 }
 
 }  // namespace onnxpress

@@ -49,6 +49,36 @@ name = "quantize_embeddings"
 [[pass]]
 name = "quantize_dynamic"
 )"},
+    Preset{"int4", "INT4 weights in groups of 32, INT8 embeddings; GPTQ where there are data",
+           false,
+           R"(schema = 1
+[[pass]]
+name = "fold_constants"
+[[pass]]
+name = "deduplicate"
+[[pass]]
+name = "quantize_embeddings"
+[[pass]]
+name = "quantize_weights"
+bits = 4
+group = 32
+symmetric = false
+)"},
+    Preset{"int4-gptq", "INT4 weights by GPTQ in groups of 32, INT8 embeddings", true,
+           R"(schema = 1
+[[pass]]
+name = "fold_constants"
+[[pass]]
+name = "deduplicate"
+[[pass]]
+name = "quantize_embeddings"
+[[pass]]
+name = "quantize_weights"
+method = "gptq"
+bits = 4
+group = 32
+symmetric = false
+)"},
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// MatMulNBits(x, codes, scales, zeros) → MatMul(x, weight): the weight is unpacked once, so that the
-// product is fused and computed like any other.
+// MatMulNBits(x, codes, scales, zeros) → MatMul(x, weight): the weight is unpacked once, so that
+// the product is fused and computed like any other.
 #include "exec/fusion/rewrite.h"
 #include "exec/kernels/block_codes.h"
 #include "exec/kernels/families.h"

@@ -38,8 +38,8 @@ void matmul_nbits(KernelContext& c) {
   const auto& w = c.state<DequantizedWeight>();
   const TensorView& x = c.input(0);
   if (x.rank() < 1 || x.dims.back() != w.k) {
-    throw Error(codes::shape_mismatch,
-                fmt::format("an input of shape {} for a weight of {} rows", to_string(x.dims), w.k));
+    throw Error(codes::shape_mismatch, fmt::format("an input of shape {} for a weight of {} rows",
+                                                   to_string(x.dims), w.k));
   }
   Extents dims(x.dims.span().first(x.dims.size() - 1));
   const std::int64_t rows = product(dims);
@@ -84,20 +84,19 @@ void gather_block_quantized(KernelContext& c) {
   const auto* codes = table.as<std::uint8_t>().data();
   const std::uint8_t* points = zeros ? c.input(3).as<std::uint8_t>().data() : nullptr;
   const float* factors = scales.as<float>().data();
-  c.parallel_for(static_cast<std::int64_t>(indices.size()), 16,
-                 [&](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t at = begin; at < end; ++at) {
-                     const std::int64_t row = indices[static_cast<std::size_t>(at)];
-                     float* to = y.data() + at * width;
-                     for (std::int64_t i = 0; i < width; ++i) {
-                       const std::int64_t b = i / block;
-                       const int zero =
-                           zeros ? code(points + row * zero_bytes, b) : 1 << (bits - 1);
-                       to[i] = static_cast<float>(code(codes + row * stored, i) - zero) *
-                               factors[row * blocks + b];
-                     }
-                   }
-                 });
+  c.parallel_for(
+      static_cast<std::int64_t>(indices.size()), 16, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t at = begin; at < end; ++at) {
+          const std::int64_t row = indices[static_cast<std::size_t>(at)];
+          float* to = y.data() + at * width;
+          for (std::int64_t i = 0; i < width; ++i) {
+            const std::int64_t b = i / block;
+            const int zero = zeros ? code(points + row * zero_bytes, b) : 1 << (bits - 1);
+            to[i] = static_cast<float>(code(codes + row * stored, i) - zero) *
+                    factors[row * blocks + b];
+          }
+        }
+      });
 }
 
 std::optional<std::string> refuses_table(const NodeInfo& info) {

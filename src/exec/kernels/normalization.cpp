@@ -237,7 +237,6 @@ DType norm_type(const NodeInfo& info, std::size_t i) {
   return i == 0 || i == 3 ? info.type(0) : DType::float32;
 }
 
-
 constexpr KernelRow kRows[] = {
     {.op_type = "LayerNormalization",
      .types = kFloats,
