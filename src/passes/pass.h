@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -56,6 +57,7 @@ struct PassResult {
   std::vector<std::string> warnings{};           // what came up only while applying
   std::map<std::size_t, UnitFigures> figures{};  // by row of the plan
   std::map<std::size_t, std::string> ways{};     // by row: how, where the plan left it open
+  std::set<std::size_t> kept{};                  // rows that stayed as they were after all
 };
 
 // Samples that a pass may run through the model, and how.

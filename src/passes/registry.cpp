@@ -11,13 +11,15 @@
 #include "passes/quantize_dynamic.h"
 #include "passes/quantize_embeddings.h"
 #include "passes/quantize_weights.h"
+#include "passes/smooth.h"
 
 namespace onnxpress {
 
 std::span<const PassInfo> all_passes() {
   static const std::vector<PassInfo> table{
-      fold_constants_info(),      deduplicate_info(),      cast_fp16_info(),
-      quantize_embeddings_info(), quantize_weights_info(), quantize_dynamic_info(),
+      fold_constants_info(),   deduplicate_info(),         smooth_info(),
+      cast_fp16_info(),        quantize_embeddings_info(), quantize_weights_info(),
+      quantize_dynamic_info(),
   };
   return table;
 }

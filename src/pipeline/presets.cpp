@@ -45,6 +45,9 @@ name = "fold_constants"
 [[pass]]
 name = "deduplicate"
 [[pass]]
+name = "smooth"
+insert_mul = true
+[[pass]]
 name = "quantize_embeddings"
 [[pass]]
 name = "quantize_dynamic"

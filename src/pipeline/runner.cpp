@@ -109,6 +109,10 @@ class Runner {
     report.units = std::move(plan.units);
     report.figures = std::move(result.figures);
     for (auto& [row, way] : result.ways) report.units[row].reason = std::move(way);
+    for (const std::size_t row : result.kept) {
+      report.units[row].decision = Decision::keep;
+      report.units[row].bytes_after = report.units[row].bytes_before;
+    }
     report.warnings = std::move(plan.warnings);
     report.warnings.insert(report.warnings.end(), result.warnings.begin(), result.warnings.end());
     report.changed = result.changed;

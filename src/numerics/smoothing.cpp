@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "numerics/smoothing.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "numerics/quantize_rtn.h"
+
+namespace onnxpress {
+namespace {
+
+constexpr int kStrengths = 20;   // steps of 0.05
+constexpr int kThresholds = 24;  // from kLeastThreshold to 1, evenly by factors
+constexpr double kLeastThreshold = 0.02;
+constexpr double kDead = 1e-5;      // of the largest: below it a channel counts as that large
+constexpr double kMostScale = 1e4;  // and its reciprocal
+// Elements of a weight that candidates are compared on: more outputs than these hardly tell more.
+constexpr std::int64_t kMostElements = std::int64_t{1} << 20;
+
+std::string show(double number) {
+  const auto thousandths = static_cast<std::int64_t>(std::lround(number * 1000));
+  std::string digits = std::to_string(thousandths % 1000);
+  digits.insert(0, 3 - digits.size(), '0');
+  while (digits.size() > 2 && digits.back() == '0') digits.pop_back();
+  return std::to_string(thousandths / 1000) + "." + digits;
+}
+
+// One number for each scale.
+struct Channels {
+  std::vector<double> most_x, most_w;  // magnitudes
+  std::vector<double> mean_x;          // of magnitudes
+  std::vector<double> rms_x, rms_w;
+};
+
+void lift(std::vector<double>& values) {
+  const double most = *std::ranges::max_element(values);
+  const double least = most > 0 ? most * kDead : 1;
+  for (double& value : values) value = std::max(value, least);
+}
+
+Channels channels_of(std::span<const SmoothedProduct> products, std::size_t count) {
+  Channels c;
+  for (auto* field : {&c.most_x, &c.most_w, &c.mean_x, &c.rms_x, &c.rms_w}) field->resize(count);
+  for (const SmoothedProduct& product : products) {
+    const SmoothingInput& x = *product.input;
+    const auto width = static_cast<std::size_t>(x.channels);
+    for (std::size_t j = 0; j < width; ++j) {
+      const auto s = static_cast<std::size_t>(product.scale_of[j]);
+      const auto grow = [&](std::vector<double>& field, double value) {
+        field[s] = std::max(field[s], value);
+      };
+      for (std::size_t b = j; b < x.batch_min.size(); b += width) {
+        grow(c.most_x, std::max(std::fabs(x.batch_min[b]), std::fabs(x.batch_max[b])));
+      }
+      grow(c.mean_x, x.mean_abs[j]);
+      grow(c.rms_x, std::sqrt(x.energy[j]));
+      double most = 0;
+      double sum = 0;
+      const float* row = product.weights.row(static_cast<std::int64_t>(j));
+      for (std::int64_t o = 0; o < product.weights.columns; ++o) {
+        const double w = row[o];
+        most = std::max(most, std::fabs(w));
+        sum += w * w;
+      }
+      grow(c.most_w, most);
+      grow(c.rms_w, std::sqrt(sum / static_cast<double>(product.weights.columns)));
+    }
+  }
+  for (auto* field : {&c.most_x, &c.most_w, &c.mean_x, &c.rms_x, &c.rms_w}) lift(*field);
+  return c;
+}
+
+struct Candidate {
+  std::vector<float> scales;
+  std::string way;
+};
+
+// Around 1: folding moves as little as possible into other constants.
+Candidate candidate(std::vector<double> scales, std::string way) {
+  double mean = 0;
+  for (const double s : scales) mean += std::log(s);
+  mean = std::exp(mean / static_cast<double>(scales.size()));
+  Candidate result{{}, std::move(way)};
+  for (const double s : scales) {
+    result.scales.push_back(static_cast<float>(std::clamp(s / mean, 1 / kMostScale, kMostScale)));
+  }
+  return result;
+}
+
+Candidate of_strength(const Channels& c, const SmoothingOptions& options, double strength) {
+  std::vector<double> scales(c.most_x.size());
+  for (std::size_t i = 0; i < scales.size(); ++i) {
+    scales[i] = options.method == SmoothingMethod::awq
+                    ? std::pow(c.mean_x[i], strength)
+                    : std::pow(c.most_x[i], strength) / std::pow(c.most_w[i], 1 - strength);
+  }
+  return candidate(std::move(scales), "strength " + show(strength));
+}
+
+std::vector<Candidate> candidates(const Channels& c, const SmoothingOptions& options) {
+  if (options.strength >= 0) return {of_strength(c, options, options.strength)};
+  std::vector<Candidate> found;
+  for (int step = 0; step <= kStrengths; ++step) {
+    found.push_back(of_strength(c, options, static_cast<double>(step) / kStrengths));
+  }
+  if (options.method == SmoothingMethod::awq) return found;
+  for (const bool balanced : {false, true}) {
+    std::vector<double> floor(c.most_x.size(), 1);
+    if (balanced) {
+      for (std::size_t i = 0; i < floor.size(); ++i) floor[i] = std::sqrt(c.rms_x[i] / c.rms_w[i]);
+    }
+    double reach = 0;
+    for (std::size_t i = 0; i < floor.size(); ++i) {
+      reach = std::max(reach, c.most_x[i] / floor[i]);
+    }
+    for (int step = 0; step < kThresholds; ++step) {
+      const double share =
+          std::pow(kLeastThreshold, 1 - static_cast<double>(step) / (kThresholds - 1));
+      std::vector<double> scales = floor;
+      for (std::size_t i = 0; i < scales.size(); ++i) {
+        scales[i] = std::max(scales[i], c.most_x[i] / (reach * share));
+      }
+      found.push_back(candidate(std::move(scales),
+                                (balanced ? "balanced, threshold " : "threshold ") + show(share)));
+    }
+  }
+  return found;
+}
+
+std::vector<float> spread(const SmoothedProduct& product, std::span<const float> scales) {
+  std::vector<float> rows;
+  rows.reserve(product.scale_of.size());
+  for (const std::int32_t s : product.scale_of) rows.push_back(scales[static_cast<std::size_t>(s)]);
+  return rows;
+}
+
+// What sW becomes on the grid, over s again.
+Matrix quantized(const Matrix& weights, std::span<const float> scales, const Grid& grid,
+                 ThreadPool& pool) {
+  Matrix scaled = weights;
+  for (std::int64_t j = 0; j < scaled.rows; ++j) {
+    for (std::int64_t o = 0; o < scaled.columns; ++o) {
+      scaled(j, o) *= scales[static_cast<std::size_t>(j)];
+    }
+  }
+  Matrix q = dequantized_matrix(quantize_rtn(weight_ref(scaled), grid, pool));
+  for (std::int64_t j = 0; j < q.rows; ++j) {
+    for (std::int64_t o = 0; o < q.columns; ++o) q(j, o) /= scales[static_cast<std::size_t>(j)];
+  }
+  return q;
+}
+
+struct Span {
+  double low = 0, high = 0;  // 0 is among them
+};
+
+// The mean range that batches of X/s have.
+Span typical_range(const SmoothingInput& x, std::span<const float> scales) {
+  const auto width = static_cast<std::size_t>(x.channels);
+  const std::size_t batches = x.batch_min.size() / width;
+  Span sum;
+  for (std::size_t b = 0; b < batches; ++b) {
+    double low = 0;
+    double high = 0;
+    for (std::size_t j = 0; j < width; ++j) {
+      low = std::min(low, static_cast<double>(x.batch_min[b * width + j]) / scales[j]);
+      high = std::max(high, static_cast<double>(x.batch_max[b * width + j]) / scales[j]);
+    }
+    sum.low += low / static_cast<double>(batches);
+    sum.high += high / static_cast<double>(batches);
+  }
+  return sum;
+}
+
+// Energy of the output's error that is to be expected of rounding both.
+double expected_error(const SmoothedProduct& product, const Matrix& weights,
+                      std::span<const float> scales, const Grid& grid, ThreadPool& pool) {
+  const Matrix q = quantized(weights, scales, grid, pool);
+  const Span range = typical_range(*product.input, scales);
+  const double step = (range.high - range.low) / 255;
+  double error = 0;
+  for (std::int64_t j = 0; j < weights.rows; ++j) {
+    const float* w = weights.row(j);
+    double energy = 0;
+    double difference = 0;
+    for (std::int64_t o = 0; o < weights.columns; ++o) {
+      const double d = static_cast<double>(w[o]) - static_cast<double>(q.row(j)[o]);
+      energy += static_cast<double>(w[o]) * static_cast<double>(w[o]);
+      difference += d * d;
+    }
+    const double s = scales[static_cast<std::size_t>(j)];
+    error += step * step / 12 * s * s * energy +
+             product.input->energy[static_cast<std::size_t>(j)] * difference;
+  }
+  return error;
+}
+
+// X/s rounded to 8 bits with one range, times s again.
+Matrix rounded_rows(const Matrix& rows, const SmoothingInput& input,
+                    std::span<const float> scales) {
+  const Span range = typical_range(input, scales);
+  const double step = (range.high - range.low) / 255;
+  Matrix result = rows;
+  if (!(step > 0)) return result;
+  const double zero = std::nearbyint(-range.low / step);
+  for (std::int64_t i = 0; i < rows.rows; ++i) {
+    for (std::int64_t j = 0; j < rows.columns; ++j) {
+      const double s = scales[static_cast<std::size_t>(j)];
+      const double code =
+          std::clamp(std::nearbyint(static_cast<double>(rows(i, j)) / s / step) + zero, 0.0, 255.0);
+      result(i, j) = static_cast<float>((code - zero) * step * s);
+    }
+  }
+  return result;
+}
+
+// Energy of the error that quantizing makes on these rows; with an empty `scales` that of nothing
+// being quantized, so the output's own.
+double measured(const Matrix& rows, const SmoothedProduct& product, const Matrix& weights,
+                std::span<const float> scales, const SmoothingOptions& options, ThreadPool& pool) {
+  const Matrix exact = onnxpress::product(rows, weights, pool);
+  double sum = 0;
+  if (scales.empty()) {
+    for (const float y : exact.values) sum += static_cast<double>(y) * static_cast<double>(y);
+    return sum;
+  }
+  const Matrix q = quantized(weights, scales, options.grid, pool);
+  const bool rounds = options.method == SmoothingMethod::smoothquant;
+  const Matrix y =
+      onnxpress::product(rounds ? rounded_rows(rows, *product.input, scales) : rows, q, pool);
+  for (std::size_t i = 0; i < y.values.size(); ++i) {
+    const double d = static_cast<double>(exact.values[i]) - static_cast<double>(y.values[i]);
+    sum += d * d;
+  }
+  return sum;
+}
+
+// Every n-th output, so that the search stays cheap.
+Matrix thinned(const Matrix& weights) {
+  const std::int64_t stride = std::max<std::int64_t>(
+      1, std::min(weights.rows * weights.columns / kMostElements, weights.columns / 64));
+  if (stride == 1) return weights;
+  Matrix result(weights.rows, (weights.columns + stride - 1) / stride);
+  for (std::int64_t j = 0; j < result.rows; ++j) {
+    for (std::int64_t o = 0; o < result.columns; ++o) result(j, o) = weights(j, o * stride);
+  }
+  return result;
+}
+
+}  // namespace
+
+Smoothing find_scales(std::span<const SmoothedProduct> products, std::int64_t count,
+                      const SmoothingOptions& options, ThreadPool& pool) {
+  const std::vector<float> ones(static_cast<std::size_t>(count), 1.0F);
+  std::vector<Matrix> thin;
+  for (const SmoothedProduct& product : products) thin.push_back(thinned(product.weights));
+  const bool awq = options.method == SmoothingMethod::awq;
+  const auto searched_error = [&](std::span<const float> scales) {
+    double sum = 0;
+    for (std::size_t i = 0; i < products.size(); ++i) {
+      const std::vector<float> rows = spread(products[i], scales);
+      sum += awq ? measured(products[i].input->train, products[i], thin[i], rows, options, pool)
+                 : expected_error(products[i], thin[i], rows, options.grid, pool);
+    }
+    return sum;
+  };
+  const auto judged_error = [&](std::span<const float> scales) {
+    double sum = 0;
+    for (const SmoothedProduct& product : products) {
+      const Matrix& held_out = product.input->held_out;
+      sum +=
+          measured(held_out.rows > 0 ? held_out : product.input->train, product, product.weights,
+                   scales.empty() ? std::vector<float>{} : spread(product, scales), options, pool);
+    }
+    return sum;
+  };
+
+  const Channels channels = channels_of(products, static_cast<std::size_t>(count));
+  std::optional<Candidate> best;
+  double least = std::numeric_limits<double>::infinity();
+  for (Candidate& one : candidates(channels, options)) {
+    const double error = searched_error(one.scales);
+    if (!(error < least)) continue;
+    least = error;
+    best = std::move(one);
+  }
+  Smoothing result;
+  const double whole = judged_error({});
+  if (!(whole > 0) || !best) return result;
+  result.before = std::sqrt(judged_error(ones) / whole);
+  result.after = std::sqrt(judged_error(best->scales) / whole);
+  if (!(result.after < result.before)) return result;
+  result.scales = std::move(best->scales);
+  result.way = std::move(best->way);
+  return result;
+}
+
+}  // namespace onnxpress

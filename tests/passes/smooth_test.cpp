@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "passes/smooth.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "calib/calibration_fixture.h"
+#include "passes/run_pass.h"
+
+namespace onnxpress {
+namespace {
+
+struct Smoothed {
+  PassPlan plan;
+  PassResult result;
+};
+
+// Smooths with 48 made-up sentences.
+Smoothed smooth(Model& model, const OptionValues& options = {}) {
+  ThreadPool pool(2);
+  const Calibration calibration{
+      CalibrationSet(test::sentences(48, 60), input_specs(model.graph), 16), {}};
+  PassContext context(model, pool, {}, &calibration);
+  const auto pass = make_pass("smooth", options);
+  Smoothed run;
+  run.plan = pass->plan(context);
+  run.result = pass->apply(run.plan, context);
+  model.graph.remove_unused();
+  model.graph.sort();
+  model.graph.verify();
+  return run;
+}
+
+std::size_t node_count(const Model& model) {
+  return model.graph.nodes().size();
+}
+
+TensorMap outputs(const Model& model) {
+  const CalibrationSet set(test::sentences(6, 60), input_specs(model.graph), 6);
+  return test::run_model(model, set.batch(0).inputs);
+}
+
+TEST(Smooth, EveryFamilyComputesTheSame) {
+  ONNXPRESS_SHARED_OR_SKIP(shared);
+  for (const char* name : {"bert", "gpt2", "llama", "opt", "gpt-neox", "qwen2"}) {
+    const Model before = read_model(shared / fmt::format("models/zoo/{}-legacy.onnx", name));
+    for (const bool insert_mul : {false, true}) {
+      Model model = before;
+      const Smoothed run = smooth(model, {{"insert_mul", insert_mul}});
+      EXPECT_TRUE(run.result.changed > 0 || !insert_mul) << name;
+      EXPECT_LT(test::relative_difference(outputs(before), outputs(model)), 1e-5)
+          << name << (insert_mul ? " with" : " without") << " Muls";
+    }
+  }
+}
+
+TEST(Smooth, FoldsIntoThePreNormsOfAGpt) {
+  const Model before = test::small_gpt();
+  Model model = before;
+  const Smoothed run = smooth(model);
+  EXPECT_GT(run.result.changed, 0U);
+  EXPECT_EQ(node_count(model), node_count(before));
+  EXPECT_LT(test::relative_difference(outputs(before), outputs(model)), 1e-5);
+  EXPECT_FALSE(test::identical(outputs(before), outputs(model)));
+}
+
+TEST(Smooth, SaysWhereScalesWentAndWhatTheyGain) {
+  Model model = test::small_gpt();
+  const Smoothed run = smooth(model);
+  std::size_t moved = 0;
+  for (const auto& [unit, way] : run.result.ways) {
+    if (run.result.kept.contains(unit)) continue;
+    ++moved;
+    EXPECT_THAT(way, testing::StartsWith("scales in "));
+    const auto& figures = run.result.figures.at(unit);
+    ASSERT_EQ(figures.size(), 2U);
+    EXPECT_LT(figures[1].second, figures[0].second);
+  }
+  EXPECT_EQ(moved, run.result.changed);
+}
+
+TEST(Smooth, DoesNothingWithoutData) {
+  Model model = test::small_gpt();
+  const PassPlan plan = test::run_pass(model, "smooth");
+  EXPECT_EQ(plan.changes(), 0U);
+  EXPECT_THAT(plan.units[0].reason, testing::AnyOf("needs data", testing::HasSubstr("no ")));
+}
+
+}  // namespace
+}  // namespace onnxpress
