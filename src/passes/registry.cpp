@@ -10,6 +10,7 @@
 #include "passes/fold_constants.h"
 #include "passes/quantize_dynamic.h"
 #include "passes/quantize_embeddings.h"
+#include "passes/quantize_static.h"
 #include "passes/quantize_weights.h"
 #include "passes/smooth.h"
 
@@ -19,7 +20,7 @@ std::span<const PassInfo> all_passes() {
   static const std::vector<PassInfo> table{
       fold_constants_info(),   deduplicate_info(),         smooth_info(),
       cast_fp16_info(),        quantize_embeddings_info(), quantize_weights_info(),
-      quantize_dynamic_info(),
+      quantize_dynamic_info(), quantize_static_info(),
   };
   return table;
 }

@@ -7,8 +7,6 @@
 #include <utility>
 
 #include "calib/moments.h"
-#include "calib/observers/reservoir.h"
-#include "calib/staged_run.h"
 
 namespace onnxpress {
 namespace {
@@ -18,75 +16,67 @@ constexpr std::size_t kAtOnce = 16;
 constexpr std::size_t kTrainRows = 512;
 constexpr std::size_t kHeldOutRows = 256;
 
-class Observer {
- public:
-  void add(const Activations& activations) {
-    const ValidRows rows = valid_rows(activations);
-    if (input_.channels == 0) start(rows.width);
-    add_range(*activations.edited);
-    const auto width = static_cast<std::size_t>(input_.channels);
-    for (std::int64_t i = 0; i < rows.count(); ++i) {
-      const float* row = rows.edited.data() + i * rows.width;
-      const auto at = static_cast<std::size_t>(i);
-      RowReservoir& reservoir = i < rows.train ? train_ : held_out_;
-      reservoir.add(rows.sample[at], rows.in_sample[at], row);
-      if (i >= rows.train) continue;
-      for (std::size_t c = 0; c < width; ++c) {
-        const double x = row[c];
-        input_.energy[c] += x * x;
-        input_.mean_abs[c] += std::fabs(x);
-      }
-    }
-    count_ += rows.train;
-  }
-
-  SmoothingInput result() {
-    if (count_ == 0) return {};
-    for (auto* field : {&input_.energy, &input_.mean_abs}) {
-      for (double& value : *field) value /= static_cast<double>(count_);
-    }
-    input_.train = matrix(train_);
-    input_.held_out = matrix(held_out_);
-    return std::move(input_);
-  }
-
- private:
-  void start(std::int64_t width) {
-    input_.channels = width;
-    input_.energy.resize(static_cast<std::size_t>(width));
-    input_.mean_abs.resize(static_cast<std::size_t>(width));
-    train_ = RowReservoir(kTrainRows, width);
-    held_out_ = RowReservoir(kHeldOutRows, width);
-  }
-
-  // Of all rows, since a range that is taken at run time is that of padding, too.
-  void add_range(const Tensor& tensor) {
-    const auto width = static_cast<std::size_t>(input_.channels);
-    std::vector<float> low(width, 0);
-    std::vector<float> high(width, 0);
-    const auto values = tensor.as<float>();
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      const float x = values[i];
-      if (!std::isfinite(x)) continue;
-      low[i % width] = std::min(low[i % width], x);
-      high[i % width] = std::max(high[i % width], x);
-    }
-    input_.batch_min.insert(input_.batch_min.end(), low.begin(), low.end());
-    input_.batch_max.insert(input_.batch_max.end(), high.begin(), high.end());
-  }
-
-  static Matrix matrix(const RowReservoir& reservoir) {
-    Matrix rows(static_cast<std::int64_t>(reservoir.size()), reservoir.width());
-    rows.values = reservoir.matrix();
-    return rows;
-  }
-
-  SmoothingInput input_;
-  RowReservoir train_, held_out_;
-  std::int64_t count_ = 0;
-};
+Matrix matrix(const RowReservoir& reservoir) {
+  Matrix rows(static_cast<std::int64_t>(reservoir.size()), reservoir.width());
+  rows.values = reservoir.matrix();
+  return rows;
+}
 
 }  // namespace
+
+void SmoothingObserver::add(const Activations& activations) {
+  const ValidRows rows = valid_rows(activations);
+  if (input_.channels == 0) start(rows.width);
+  add_range(*activations.edited);
+  const auto width = static_cast<std::size_t>(input_.channels);
+  for (std::int64_t i = 0; i < rows.count(); ++i) {
+    const float* row = rows.edited.data() + i * rows.width;
+    const auto at = static_cast<std::size_t>(i);
+    RowReservoir& reservoir = i < rows.train ? train_ : held_out_;
+    reservoir.add(rows.sample[at], rows.in_sample[at], row);
+    if (i >= rows.train) continue;
+    for (std::size_t c = 0; c < width; ++c) {
+      const double x = row[c];
+      input_.energy[c] += x * x;
+      input_.mean_abs[c] += std::fabs(x);
+    }
+  }
+  count_ += rows.train;
+}
+
+SmoothingInput SmoothingObserver::result() {
+  if (count_ == 0) return {};
+  for (auto* field : {&input_.energy, &input_.mean_abs}) {
+    for (double& value : *field) value /= static_cast<double>(count_);
+  }
+  input_.train = matrix(train_);
+  input_.held_out = matrix(held_out_);
+  return std::move(input_);
+}
+
+void SmoothingObserver::start(std::int64_t width) {
+  input_.channels = width;
+  input_.energy.resize(static_cast<std::size_t>(width));
+  input_.mean_abs.resize(static_cast<std::size_t>(width));
+  train_ = RowReservoir(kTrainRows, width);
+  held_out_ = RowReservoir(kHeldOutRows, width);
+}
+
+// Of all rows, since a range that is taken at run time is that of padding, too.
+void SmoothingObserver::add_range(const Tensor& tensor) {
+  const auto width = static_cast<std::size_t>(input_.channels);
+  std::vector<float> low(width, 0);
+  std::vector<float> high(width, 0);
+  const auto values = tensor.as<float>();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const float x = values[i];
+    if (!std::isfinite(x)) continue;
+    low[i % width] = std::min(low[i % width], x);
+    high[i % width] = std::max(high[i % width], x);
+  }
+  input_.batch_min.insert(input_.batch_min.end(), low.begin(), low.end());
+  input_.batch_max.insert(input_.batch_max.end(), high.begin(), high.end());
+}
 
 void observe_smoothing_inputs(const Model& model, std::span<const ValueId> values,
                               const Calibration& calibration,
@@ -104,7 +94,7 @@ void observe_smoothing_inputs(const Model& model, std::span<const ValueId> value
   for (; done < values.size(); done += count) {
     count = std::min(kAtOnce, values.size() - done);
     const auto stage = values.subspan(done, count);
-    std::map<ValueId, Observer> observers;
+    std::map<ValueId, SmoothingObserver> observers;
     run.advance(model, stage, [&](const Activations& a) { observers[a.value].add(a); });
     for (const ValueId id : stage) take(id, observers[id].result());
   }

@@ -4,10 +4,29 @@
 #include <functional>
 #include <span>
 
+#include "calib/observers/reservoir.h"
+#include "calib/staged_run.h"
 #include "numerics/smoothing.h"
 #include "passes/pass.h"
 
 namespace onnxpress {
+
+// Gathers what searches for scales and ranges want to know of one activation, batch by batch.
+class SmoothingObserver {
+ public:
+  // The edited model's rows count.
+  void add(const Activations& activations);
+  // To be called once. 0 channels if there was no valid row to solve on.
+  [[nodiscard]] SmoothingInput result();
+
+ private:
+  void start(std::int64_t width);
+  void add_range(const Tensor& tensor);
+
+  SmoothingInput input_;
+  RowReservoir train_, held_out_;
+  std::int64_t count_ = 0;
+};
 
 // Runs the calibration data through the model once and hands over what find_scales() wants to know
 // of each value, in the order of `values`, which must be one in which the graph computes them. A

@@ -52,6 +52,19 @@ name = "quantize_embeddings"
 [[pass]]
 name = "quantize_dynamic"
 )"},
+    Preset{"int8", "INT8 weights, embeddings and products, ranges from data", true,
+           R"(schema = 1
+[[pass]]
+name = "fold_constants"
+[[pass]]
+name = "deduplicate"
+[[pass]]
+name = "smooth"
+[[pass]]
+name = "quantize_embeddings"
+[[pass]]
+name = "quantize_static"
+)"},
     Preset{"int4", "INT4 weights in groups of 32, INT8 embeddings; GPTQ where there are data",
            false,
            R"(schema = 1

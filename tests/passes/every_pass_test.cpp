@@ -8,6 +8,7 @@
 #include <fstream>
 #include <map>
 
+#include "data/input_spec.h"
 #include "data/npz.h"
 #include "io/reader.h"
 #include "passes/run_pass.h"
@@ -21,7 +22,8 @@ namespace {
 // and small, so int8 errors do not average out as they do in trained models.
 const std::map<std::string_view, double> kTolerance{
     {"fold_constants", 1e-6},      {"deduplicate", 1e-6},     {"cast_fp16", 0.01},
-    {"quantize_embeddings", 0.15}, {"quantize_weights", 0.2}, {"quantize_dynamic", 0.3}};
+    {"quantize_embeddings", 0.15}, {"quantize_weights", 0.2}, {"quantize_dynamic", 0.3},
+    {"quantize_static", 0.3},      {"smooth", 1e-5}};
 
 std::vector<std::filesystem::path> models_in(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> models;
@@ -32,11 +34,11 @@ std::vector<std::filesystem::path> models_in(const std::filesystem::path& folder
   return models;
 }
 
-TensorMap stored_inputs(const std::filesystem::path& model) {
-  auto path = model;
-  TensorMap inputs;
-  for (const NamedTensor& entry : read_npz(path.replace_extension(".npz"))) {
-    if (entry.name.starts_with("0/in/")) inputs.emplace(entry.name.substr(5), entry.tensor);
+// The first inputs that are stored with a model.
+std::vector<NamedTensor> stored_inputs(std::filesystem::path model) {
+  std::vector<NamedTensor> inputs;
+  for (NamedTensor& entry : read_npz(model.replace_extension(".npz"))) {
+    if (entry.name.starts_with("0/in/")) inputs.push_back({entry.name.substr(5), entry.tensor});
   }
   return inputs;
 }
@@ -47,17 +49,22 @@ TEST(EveryPass, WorksOnEveryModelOfTheZoo) {
   ASSERT_GE(zoo.size(), 27U);
   for (const auto& path : zoo) {
     const Model original = read_model(path);
-    const TensorMap inputs = stored_inputs(path);
+    TensorMap inputs;
+    for (const NamedTensor& input : stored_inputs(path)) inputs.emplace(input.name, input.tensor);
+    const Calibration calibration{
+        CalibrationSet(Dataset::of_arrays(stored_inputs(path), {}), input_specs(original.graph), 1),
+        {}};
     const TensorMap expected = test::run_model(original, inputs);
     for (const PassInfo& pass : all_passes()) {
       SCOPED_TRACE(path.stem().string() + ", " + std::string(pass.name));
       Model model = original;
-      test::run_pass(model, pass.name);
+      const Calibration* data = make_pass(pass.name, {})->uses_data() ? &calibration : nullptr;
+      test::run_pass(model, pass.name, {}, data);
       EXPECT_LE(test::relative_difference(expected, test::run_model(model, inputs)),
                 kTolerance.at(pass.name));
       // Vision models look up no tables.
       const bool must_shrink = pass.name == "cast_fp16" || pass.name == "quantize_weights" ||
-                               pass.name == "quantize_dynamic";
+                               pass.name == "quantize_dynamic" || pass.name == "quantize_static";
       if (must_shrink) {
         EXPECT_LT(weight_bytes(model.graph), weight_bytes(original.graph));
       }
@@ -65,8 +72,8 @@ TEST(EveryPass, WorksOnEveryModelOfTheZoo) {
       // not counted here.
       EXPECT_LE(weight_bytes(model.graph), weight_bytes(original.graph) + 4096);
       const std::int64_t once = weight_bytes(model.graph);
-      test::run_pass(model, pass.name);
-      EXPECT_LE(weight_bytes(model.graph), once);
+      test::run_pass(model, pass.name, {}, data);
+      EXPECT_LE(weight_bytes(model.graph), once + (data == nullptr ? 0 : test::kCopiedBytes));
     }
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// DynamicQuantizeLinear(x) → MatMulInteger → Cast → Mul by both scales. The quantization stays a
-// node of its own, so that several products share it.
+// DynamicQuantizeLinear(x) → MatMulInteger → Cast → Mul by both scales, and MatMul between two
+// DequantizeLinear of INT8. The quantization stays a node of its own, so that several products
+// share it.
 #include <algorithm>
 #include <array>
 
@@ -95,11 +96,52 @@ bool fuse_integer_product(Graph& graph, NodeId id) {
   return true;
 }
 
+// The DequantizeLinear that computes `id`, of codes of a type.
+const Node* dequantize(const Graph& graph, ValueId id, DType codes) {
+  const Node* node = graph.producer(id);
+  if (node == nullptr || !node->is("DequantizeLinear") ||
+      node->attributes.get_int("block_size", 0) != 0 ||
+      graph.value(node->inputs[0]).dtype != codes) {
+    return nullptr;
+  }
+  return node;
+}
+
+bool is_scalar(const Graph& graph, ValueId id, DType type) {
+  const Tensor* tensor = graph.constant(id);
+  return tensor != nullptr && tensor->dtype() == type && tensor->size() == 1;
+}
+
+bool fuse_dequantized_product(Graph& graph, NodeId id) {
+  const Node product = graph.node(id);
+  if (!product.is("MatMul")) return false;
+  const Node* x = dequantize(graph, product.inputs[0], DType::uint8);
+  const Node* w = dequantize(graph, product.inputs[1], DType::int8);
+  if (x == nullptr || w == nullptr) return false;
+  const Tensor* codes = graph.constant(w->inputs[0]);
+  if (codes == nullptr || codes->rank() != 2 || codes->dims()[0] > fast::kMaxIntegerDepth ||
+      !is_scale(graph, w->inputs[1], codes->dims()[1]) || has_zero_point(graph, w->input(2))) {
+    return false;
+  }
+  const std::int64_t axis = w->attributes.get_int("axis", 1);
+  if (graph.constant(w->inputs[1])->size() != 1 && axis != 1 && axis != -1) return false;
+  if (x->input(2) == kNoValue || !is_scalar(graph, x->inputs[1], DType::float32) ||
+      !is_scalar(graph, x->inputs[2], DType::uint8)) {
+    return false;
+  }
+  replace(
+      graph, std::array{id}, fused::kIntegerProduct,
+      {x->inputs[0], x->inputs[1], x->inputs[2], w->inputs[0], w->inputs[1], kNoValue, kNoValue},
+      {}, product.outputs[0]);
+  return true;
+}
+
 }  // namespace
 
 std::size_t fuse_integer_products(Graph& graph) {
   return static_cast<std::size_t>(std::ranges::count_if(nodes_of(graph), [&](NodeId id) {
-    return is_live(graph, id) && fuse_integer_product(graph, id);
+    return is_live(graph, id) &&
+           (fuse_integer_product(graph, id) || fuse_dequantized_product(graph, id));
   }));
 }
 
