@@ -31,7 +31,7 @@ void lift(std::vector<double>& values) {
 }
 
 // Around 1: folding moves as little as possible into other constants.
-ScaleCandidate candidate(std::vector<double> scales, std::string way) {
+ScaleCandidate candidate(const std::vector<double>& scales, std::string way) {
   double mean = 0;
   for (const double s : scales) mean += std::log(s);
   mean = std::exp(mean / static_cast<double>(scales.size()));
@@ -49,7 +49,7 @@ ScaleCandidate of_strength(const Channels& c, const SmoothingOptions& options, d
                     ? std::pow(c.mean_x[i], strength)
                     : std::pow(c.most_x[i], strength) / std::pow(c.most_w[i], 1 - strength);
   }
-  return candidate(std::move(scales), "strength " + show(strength));
+  return candidate(scales, "strength " + show(strength));
 }
 
 }  // namespace
@@ -109,7 +109,7 @@ std::vector<ScaleCandidate> scale_candidates(const Channels& c, const SmoothingO
       for (std::size_t i = 0; i < scales.size(); ++i) {
         scales[i] = std::max(scales[i], c.most_x[i] / (reach * share));
       }
-      found.push_back(candidate(std::move(scales),
+      found.push_back(candidate(scales,
                                 (balanced ? "balanced, threshold " : "threshold ") + show(share)));
     }
   }
