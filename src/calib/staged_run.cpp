@@ -67,6 +67,7 @@ class Stream {
     if (nodes.empty()) return;
     node_count = static_cast<std::int64_t>(nodes.size());
     segment_ = cut_segment(model_, std::move(nodes), outputs_);
+    declare_types();
     session_.emplace(segment_->model, options_.session);
   }
 
@@ -87,7 +88,11 @@ class Stream {
       inputs.emplace(graph_->value(id).name, given(id, batch, index));
     }
     results_ = session_->run(inputs);
-    for (const ValueId id : fresh_) store_.put(id, results_.at(graph_->value(id).name));
+    for (const ValueId id : fresh_) {
+      const Tensor& tensor = results_.at(graph_->value(id).name);
+      types_[id] = tensor.dtype();
+      store_.put(id, tensor);
+    }
   }
 
   // Forgets what no node that is still to run reads.
@@ -104,6 +109,16 @@ class Stream {
   std::int64_t node_count = 0;
 
  private:
+  // Graphs need not say what type a value between nodes has, but without knowing it of its inputs a
+  // session can fuse nothing.
+  void declare_types() {
+    Graph& graph = segment_->model.graph;
+    for (std::size_t i = 0; i < segment_->inputs.size(); ++i) {
+      const auto known = types_.find(segment_->inputs[i]);
+      if (known != types_.end()) graph.mutable_value(graph.inputs()[i]).dtype = known->second;
+    }
+  }
+
   // What has run before an edit of it, or of something that it depends on, has to run again.
   void forget_changed(const Graph& before) {
     const Graph& graph = model_.graph;
@@ -155,6 +170,7 @@ class Stream {
   const Graph* graph_ = nullptr;
   std::set<NodeId> executed_;
   std::vector<ValueId> outputs_, fresh_;
+  std::map<ValueId, DType> types_;  // of values that were kept
   std::optional<Segment> segment_;
   std::optional<Session> session_;
   TensorMap results_;

@@ -10,24 +10,20 @@
 namespace onnxpress {
 namespace {
 
-std::vector<double> in_double(const std::vector<float>& values) {
-  return {values.begin(), values.end()};
-}
-
 // tr(aᵀ·m·b) with m [k, k]; a and b are [k, n].
-double trace(const std::vector<double>& a, const std::vector<double>& m,
-             const std::vector<double>& b, std::int64_t k, std::int64_t n, ThreadPool& pool) {
+double trace(const Matrix& a, const float* m, const Matrix& b, ThreadPool& pool) {
   constexpr std::int64_t kRows = 64;
-  const std::int64_t chunks = (k + kRows - 1) / kRows;
-  std::vector<double> sums(static_cast<std::size_t>(chunks));
+  const std::int64_t k = a.rows;
+  const std::int64_t n = a.columns;
+  std::vector<double> sums(static_cast<std::size_t>((k + kRows - 1) / kRows));
   pool.parallel_for(k, kRows, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t at = begin; at < end; at += kRows) {
       const std::int64_t rows = std::min(kRows, end - at);
-      std::vector<double> part(static_cast<std::size_t>(rows * n));
-      dense::level().multiply_double(m.data() + at * k, b.data(), part.data(), rows, k, n);
+      std::vector<float> part(static_cast<std::size_t>(rows * n));
+      dense::level().multiply(m + at * k, b.values.data(), part.data(), rows, k, n);
       double sum = 0;
       for (std::size_t i = 0; i < part.size(); ++i) {
-        sum += part[i] * a[static_cast<std::size_t>(at * n) + i];
+        sum += static_cast<double>(part[i]) * a.values[static_cast<std::size_t>(at * n) + i];
       }
       sums[static_cast<std::size_t>(at / kRows)] = sum;
     }
@@ -37,17 +33,30 @@ double trace(const std::vector<double>& a, const std::vector<double>& m,
   return total;
 }
 
+std::vector<float> in_float(const std::vector<double>& values) {
+  return {values.begin(), values.end()};
+}
+
+Matrix difference(const Matrix& w, const Matrix& q) {
+  Matrix result = w;
+  for (std::size_t i = 0; i < result.values.size(); ++i) result.values[i] -= q.values[i];
+  return result;
+}
+
 double ratio(double error, double signal) {
   if (error <= 0) return 0;
   return std::sqrt(error / std::max(signal, std::numeric_limits<double>::min()));
 }
 
 // sumᵀ · w, [n]
-std::vector<double> times(const std::vector<double>& sum, const std::vector<double>& w,
-                          std::size_t n) {
-  std::vector<double> result(n);
-  for (std::size_t j = 0; j < sum.size(); ++j) {
-    for (std::size_t o = 0; o < n; ++o) result[o] += sum[j] * w[j * n + o];
+std::vector<double> times(const std::vector<double>& sum, const Matrix& w) {
+  std::vector<double> result(static_cast<std::size_t>(w.columns));
+  for (std::int64_t j = 0; j < w.rows; ++j) {
+    const double factor = sum[static_cast<std::size_t>(j)];
+    const float* row = w.row(j);
+    for (std::size_t o = 0; o < result.size(); ++o) {
+      result[o] += factor * static_cast<double>(row[o]);
+    }
   }
   return result;
 }
@@ -55,38 +64,76 @@ std::vector<double> times(const std::vector<double>& sum, const std::vector<doub
 }  // namespace
 
 double output_error(const Matrix& w, const Matrix& q, const Gram& gram, ThreadPool& pool) {
-  const std::vector<double> weights = in_double(w.values);
-  std::vector<double> error = weights;
-  for (std::size_t i = 0; i < error.size(); ++i) error[i] -= q.values[i];
-  return ratio(trace(error, gram.xx, error, w.rows, w.columns, pool),
-               trace(weights, gram.xx, weights, w.rows, w.columns, pool));
+  const std::vector<float> moments = in_float(gram.xx);
+  const Matrix error = difference(w, q);
+  return ratio(trace(error, moments.data(), error, pool), trace(w, moments.data(), w, pool));
 }
 
-PairError pair_error(const Matrix& w, const Matrix& q, const PairGram& moments,
-                     std::span<const float> change, ThreadPool& pool) {
-  const std::int64_t k = w.rows;
-  const std::int64_t n = w.columns;
-  const std::vector<double> weights = in_double(w.values);
-  const std::vector<double> codes = in_double(q.values);
-  const double signal = trace(weights, moments.original.xx, weights, k, n, pool);
-  const double error = signal - 2 * trace(codes, moments.cross.xy, weights, k, n, pool) +
-                       trace(codes, moments.edited.xx, codes, k, n, pool);
-  PairError result;
-  const auto rows = static_cast<double>(std::max<std::int64_t>(moments.edited.rows, 1));
-  const auto before = times(moments.original.sum, weights, static_cast<std::size_t>(n));
-  const auto after = times(moments.edited.sum, codes, static_cast<std::size_t>(n));
-  double removed = 0;
-  double changed = 0;
-  for (std::size_t o = 0; o < before.size(); ++o) {
-    const double mean = (before[o] - after[o]) / rows;
-    result.mean.push_back(static_cast<float>(mean));
-    removed += mean * mean * rows;
-    if (!change.empty()) changed += rows * change[o] * (change[o] - 2 * mean);
+PairJudge::PairJudge(const PairGram& moments)
+    : edited_(in_float(moments.edited.xx)),
+      original_(in_float(moments.original.xx)),
+      pull_(edited_.size()),
+      drift_(edited_.size()),
+      sum_(moments.edited.sum),
+      sum_drift_(sum_.size()),
+      rows_(static_cast<double>(std::max<std::int64_t>(moments.edited.rows, 1))) {
+  const auto k = static_cast<std::size_t>(moments.edited.size);
+  const std::vector<double>& edited = moments.edited.xx;
+  const std::vector<double>& cross = moments.cross.xy;
+  for (std::size_t i = 0; i < k; ++i) {
+    for (std::size_t j = 0; j < k; ++j) {
+      const std::size_t at = i * k + j;
+      pull_[at] = static_cast<float>(cross[at] - edited[at]);
+      drift_[at] = static_cast<float>(moments.original.xx[at] - cross[at] - cross[j * k + i] +
+                                      edited[at]);
+    }
+    sum_drift_[i] = moments.original.sum[i] - sum_[i];
   }
-  result.relative = ratio(error, signal);
-  result.unbiased = ratio(error - removed, signal);
-  result.with_change = ratio(error + changed, signal);
+}
+
+PairJudge::Target PairJudge::target(const Matrix& w, ThreadPool& pool) const {
+  Target target{Matrix(w.rows, w.columns), trace(w, original_.data(), w, pool),
+                std::max(trace(w, drift_.data(), w, pool), 0.0), times(sum_drift_, w)};
+  pool.parallel_for(w.rows, 64, [&](std::int64_t begin, std::int64_t end) {
+    dense::level().multiply(pull_.data() + begin * w.rows, w.values.data(), target.pull.row(begin),
+                            end - begin, w.rows, w.columns);
+  });
+  return target;
+}
+
+PairError PairJudge::error(const Target& target, const Matrix& w, const Matrix& q,
+                           std::span<const float> change, ThreadPool& pool) const {
+  const Matrix e = difference(w, q);
+  const double own = std::max(trace(e, edited_.data(), e, pool), 0.0);
+  double both = 0;
+  for (std::size_t i = 0; i < e.values.size(); ++i) {
+    both += static_cast<double>(e.values[i]) * static_cast<double>(target.pull.values[i]);
+  }
+  const double error = target.drift + 2 * both + own;
+  PairError result;
+  const std::vector<double> rounding = times(sum_, e);
+  double changed = 0;
+  for (std::size_t o = 0; o < rounding.size(); ++o) {
+    const double mean = (target.mean_drift[o] + rounding[o]) / rows_;
+    result.mean.push_back(static_cast<float>(mean));
+    if (change.empty()) continue;
+    const auto moved = static_cast<double>(change[o]);
+    changed += rows_ * moved * (moved - 2 * mean);
+  }
+  result.relative = ratio(error, target.signal);
+  result.with_change = ratio(error + changed, target.signal);
+  result.rounding = ratio(own, target.signal);
   return result;
+}
+
+std::vector<float> PairJudge::mean_error(const Matrix& w, const Matrix& q) const {
+  const std::vector<double> drift = times(sum_drift_, w);
+  const std::vector<double> rounding = times(sum_, difference(w, q));
+  std::vector<float> mean(drift.size());
+  for (std::size_t o = 0; o < mean.size(); ++o) {
+    mean[o] = static_cast<float>((drift[o] + rounding[o]) / rows_);
+  }
+  return mean;
 }
 
 double sqnr_db(const Matrix& w, const Matrix& q) {

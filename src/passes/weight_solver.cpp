@@ -14,9 +14,14 @@ namespace onnxpress {
 struct StageSolver::Rows {
   PairGram moments;
   std::optional<GptqFactor> factored;
+  std::optional<PairJudge> judging;
   const GptqFactor& factor(const GptqOptions& options) {
     if (!factored) factored = factor_for_gptq(moments.edited, options);
     return *factored;
+  }
+  const PairJudge& judge() {
+    if (!judging) judging.emplace(moments);
+    return *judging;
   }
 };
 
@@ -55,9 +60,10 @@ std::string_view name(WeightMethod method) {
 StageSolver::StageSolver(const StageMoments* moments, SolverOptions options, ThreadPool& pool)
     : moments_(moments), options_(std::move(options)), pool_(pool) {
   if (moments == nullptr) return;
-  train_ = std::make_unique<Rows>(Rows{moments->train, {}});
-  all_ = std::make_unique<Rows>(Rows{moments->train, {}});
+  train_ = std::make_unique<Rows>(Rows{moments->train, {}, {}});
+  all_ = std::make_unique<Rows>(Rows{moments->train, {}, {}});
   all_->moments += moments->held_out;
+  held_out_ = std::make_unique<Rows>(Rows{moments->held_out, {}, {}});
 }
 
 StageSolver::~StageSolver() = default;
@@ -93,19 +99,23 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias) {
     return quantize_clipped(wanted, energy, options_.grid,
                             options_.clip ? options_.gptq.clip_steps : 0, pool_);
   };
-  const PairGram& judge = moments_->held_out;
+  const PairJudge& judge = held_out_->judge();
+  const PairJudge::Target goal = judge.target(w, pool_);
 
   SolvedWeight solved;
   Way best;
   const Matrix nearest = dequantized_matrix(quantize_rtn(weight_ref(w), options_.grid, pool_));
-  double least = pair_error(w, nearest, judge, {}, pool_).relative;
+  const PairError plain = judge.error(goal, w, nearest, {}, pool_);
+  double least = plain.relative;
+  double rounding = plain.rounding;
   solved.figures.emplace_back("rtn.output_error", least);
+  solved.figures.emplace_back("rtn.rounding_error", rounding);
   bool any = false;  // better than plain rounding
   const auto consider = [&](Way way) {
     const Matrix q = dequantized_matrix(quantize(*train_, way));
     std::vector<float> change;
-    if (own_bias && options_.bias) change = pair_error(w, q, train_->moments, {}, pool_).mean;
-    const PairError error = pair_error(w, q, judge, change, pool_);
+    if (own_bias && options_.bias) change = train_->judge().mean_error(w, q);
+    const PairError error = judge.error(goal, w, q, change, pool_);
     for (const bool bias : {false, true}) {
       if (bias && change.empty()) break;
       way.bias = bias;
@@ -113,6 +123,7 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias) {
       solved.figures.emplace_back(describe(way) + ".output_error", value);
       if (value >= least * kWorthIt) continue;
       least = value;
+      rounding = error.rounding;
       best = way;
       any = true;
     }
@@ -122,9 +133,10 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias) {
 
   solved.q = any ? quantize(*all_, best) : quantize_rtn(weight_ref(w), options_.grid, pool_);
   const Matrix q = dequantized_matrix(solved.q);
-  if (best.bias) solved.bias_change = pair_error(w, q, all_->moments, {}, pool_).mean;
+  if (best.bias) solved.bias_change = all_->judge().mean_error(w, q);
   solved.way = any ? describe(best) : "rtn";
   solved.figures.emplace_back("output_error", least);
+  solved.figures.emplace_back("rounding_error", rounding);
   solved.figures.emplace_back("sqnr_db", sqnr_db(w, q));
   return solved;
 }

@@ -59,7 +59,7 @@ class StageSolver {
   const StageMoments* moments_;
   SolverOptions options_;
   ThreadPool& pool_;
-  std::unique_ptr<Rows> train_, all_;
+  std::unique_ptr<Rows> train_, held_out_, all_;
 };
 
 }  // namespace onnxpress

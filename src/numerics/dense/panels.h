@@ -19,9 +19,13 @@ inline float round_even(float x) {
   return static_cast<float>(std::bit_cast<std::int32_t>(x + 12582912.0F) - 0x4b400000);
 }
 
+inline float clamped_code(float steps, float zero, const PanelGrid& grid) {
+  const float bounded = std::min(std::max(steps, -1024.0F), 1024.0F);
+  return std::min(std::max(round_even(bounded) + zero, grid.lowest), grid.highest);
+}
+
 inline float nearest_code(float w, float scale, float zero, const PanelGrid& grid) {
-  const float steps = std::min(std::max(w / scale, -1024.0F), 1024.0F);
-  return std::min(std::max(round_even(steps) + zero, grid.lowest), grid.highest);
+  return clamped_code(w / scale, zero, grid);
 }
 
 inline float keep_normal(float scale) {
@@ -29,75 +33,105 @@ inline float keep_normal(float scale) {
   return scale < 0 ? -size : size;
 }
 
-// Σ energy (w - q)² of rows [begin, end) for one scale and zero point a column.
+// Σ energy (w - q)² of rows [begin, end) for one scale and zero point a column. Ties may fall to
+// either side, which costs the same: a product with 1/scale is much faster than a quotient.
 inline void weighted_error(const float* w, const float* energy, std::int64_t begin,
                            std::int64_t end, const float* scale, const float* zero,
                            const PanelGrid& grid, float* error) {
-  for (int c = 0; c < kPanel; ++c) error[c] = 0;
+  float inverse[kPanel];
+  for (int c = 0; c < kPanel; ++c) {
+    error[c] = 0;
+    inverse[c] = 1 / scale[c];
+  }
   for (std::int64_t j = begin; j < end; ++j) {
     const float weight = energy == nullptr ? 1 : energy[j];
     const float* row = w + j * kPanel;
     for (int c = 0; c < kPanel; ++c) {
-      const float code = nearest_code(row[c], scale[c], zero[c], grid);
+      const float code = clamped_code(row[c] * inverse[c], zero[c], grid);
       const float difference = row[c] - (code - zero[c]) * scale[c];
       error[c] += weight * difference * difference;
     }
   }
 }
 
+// The search for the grids of one group of a panel, each column for itself.
+class GroupSearch {
+ public:
+  GroupSearch(const float* w, const float* energy, std::int64_t begin, std::int64_t end,
+              const PanelGrid& grid)
+      : w_(w), energy_(energy), begin_(begin), end_(end), grid_(grid) {
+    const std::int64_t first = begin / grid.group * kPanel;
+    scale_ = grid.scales + first;
+    zero_ = grid.zeros + first;
+    std::copy(scale_, scale_ + kPanel, full_);
+    std::fill(share_, share_ + kPanel, 1.0F);
+    for (std::int64_t j = begin; j < end; ++j) {
+      for (int c = 0; c < kPanel; ++c) low_[c] = std::min(low_[c], w[j * kPanel + c]);
+    }
+    weighted_error(w, energy, begin, end, scale_, zero_, grid, best_);
+  }
+
+  // Tries these shares of the full range, one a column, with zero points moved by `shift`.
+  void consider(const float* share, float shift, bool negative = false) {
+    float scale[kPanel];
+    float zero[kPanel];
+    for (int c = 0; c < kPanel; ++c) {
+      scale[c] = keep_normal(full_[c] * share[c]);
+      const float nearest = round_even(std::max(-low_[c] * share[c] / scale[c], 0.0F));
+      zero[c] = grid_.symmetric ? (grid_.highest + 1) / 2
+                                : std::min(std::max(nearest + shift, 0.0F), grid_.highest);
+      scale[c] = negative ? -scale[c] : scale[c];
+    }
+    float error[kPanel];
+    weighted_error(w_, energy_, begin_, end_, scale, zero, grid_, error);
+    for (int c = 0; c < kPanel; ++c) {
+      const bool better = error[c] < best_[c];
+      best_[c] = better ? error[c] : best_[c];
+      scale_[c] = better ? scale[c] : scale_[c];
+      zero_[c] = better ? zero[c] : zero_[c];
+      share_[c] = better ? share[c] : share_[c];
+    }
+  }
+  [[nodiscard]] const float* share() const { return share_; }  // of the best
+
+ private:
+  const float* w_;
+  const float* energy_;
+  std::int64_t begin_, end_;
+  const PanelGrid& grid_;
+  float* scale_;
+  float* zero_;
+  float full_[kPanel], share_[kPanel], best_[kPanel];
+  float low_[kPanel] = {};
+};
+
 void search_grid(const float* w, const float* energy, std::int64_t k, int steps,
                  const PanelGrid& grid) {
   constexpr float kSmallest = 0.4F;  // share of the range
-  for (std::int64_t begin = 0, g = 0; begin < k; begin += grid.group, ++g) {
-    const std::int64_t end = std::min(k, begin + grid.group);
-    float low[kPanel] = {};
-    for (std::int64_t j = begin; j < end; ++j) {
-      for (int c = 0; c < kPanel; ++c) low[c] = std::min(low[c], w[j * kPanel + c]);
-    }
-    float* scale = grid.scales + g * kPanel;
-    float* zero = grid.zeros + g * kPanel;
-    float full[kPanel];
-    float best[kPanel];
-    std::copy(scale, scale + kPanel, full);
-    weighted_error(w, energy, begin, end, scale, zero, grid, best);
-    const auto consider = [&](const float* new_scale, const float* new_zero) {
-      float error[kPanel];
-      weighted_error(w, energy, begin, end, new_scale, new_zero, grid, error);
-      for (int c = 0; c < kPanel; ++c) {
-        const bool better = error[c] < best[c];
-        best[c] = better ? error[c] : best[c];
-        scale[c] = better ? new_scale[c] : scale[c];
-        zero[c] = better ? new_zero[c] : zero[c];
+  constexpr int kCoarse = 4;         // fine steps in a coarse one
+  const float step = (1 - kSmallest) / static_cast<float>(steps);
+  const bool signs = grid.symmetric && grid.signed_scales;
+  for (std::int64_t begin = 0; begin < k; begin += grid.group) {
+    GroupSearch search(w, energy, begin, std::min(k, begin + grid.group), grid);
+    const auto consider = [&](const float* share, bool all_zeros) {
+      for (const float shift : {0.0F, -1.0F, 1.0F}) {
+        search.consider(share, shift);
+        if (grid.symmetric || !all_zeros) break;
       }
+      if (signs) search.consider(share, 0, true);
     };
-    for (int step = 0; step <= steps; ++step) {
-      const float share =
-          1 - (1 - kSmallest) * static_cast<float>(step) / static_cast<float>(steps);
-      float new_scale[kPanel];
-      float new_zero[kPanel];
+    float share[kPanel];
+    for (int i = 0; i <= steps; i += kCoarse) {
+      std::fill(share, share + kPanel, 1 - step * static_cast<float>(i));
+      consider(share, false);
+    }
+    float middle[kPanel];
+    std::copy_n(search.share(), kPanel, middle);
+    for (int i = 1 - kCoarse; i < kCoarse; ++i) {
       for (int c = 0; c < kPanel; ++c) {
-        new_scale[c] = keep_normal(full[c] * share);
-        new_zero[c] =
-            grid.symmetric
-                ? (grid.highest + 1) / 2
-                : std::min(
-                      std::max(round_even(std::max(-low[c] * share / new_scale[c], 0.0F)), 0.0F),
-                      grid.highest);
+        share[c] = std::min(middle[c] + step * static_cast<float>(i), 1.0F);
       }
-      if (step > 0) consider(new_scale, new_zero);
-      if (grid.symmetric) {
-        if (!grid.signed_scales) continue;
-        for (int c = 0; c < kPanel; ++c) new_scale[c] = -new_scale[c];
-        consider(new_scale, new_zero);
-        continue;
-      }
-      for (const float shift : {-1.0F, 1.0F}) {
-        float moved[kPanel];
-        for (int c = 0; c < kPanel; ++c) {
-          moved[c] = std::min(std::max(new_zero[c] + shift, 0.0F), grid.highest);
-        }
-        consider(new_scale, moved);
-      }
+      consider(share, true);
     }
   }
 }
