@@ -191,19 +191,16 @@ void refine_panel(const float* w, const float* h, std::int64_t k, int sweeps, bo
   const auto scale_of = [&](std::int64_t j) { return grid.scales + j / grid.group * kPanel; };
   const auto zero_of = [&](std::int64_t j) { return grid.zeros + j / grid.group * kPanel; };
   RowMajor<float> pull;  // h · error
-  const auto recompute = [&] {
-    for (std::int64_t j = 0; j < k; ++j) {
-      const float* scale = scale_of(j);
-      const float* zero = zero_of(j);
-      for (int c = 0; c < kPanel; ++c) {
-        const auto code = static_cast<float>(codes[j * kPanel + c]);
-        error(j, c) = w[j * kPanel + c] - (code - zero[c]) * scale[c];
-      }
+  for (std::int64_t j = 0; j < k; ++j) {
+    const float* scale = scale_of(j);
+    const float* zero = zero_of(j);
+    for (int c = 0; c < kPanel; ++c) {
+      const auto code = static_cast<float>(codes[j * kPanel + c]);
+      error(j, c) = w[j * kPanel + c] - (code - zero[c]) * scale[c];
     }
-    pull.noalias() = gram * error;
-  };
+  }
+  pull.noalias() = gram * error;  // kept up to date from here on
   for (int sweep = 0; sweep < sweeps; ++sweep) {
-    recompute();
     for (std::int64_t begin = 0; begin < k; begin += grid.group) {
       const std::int64_t end = std::min(k, begin + grid.group);
       const std::int64_t count = end - begin;
@@ -232,7 +229,6 @@ void refine_panel(const float* w, const float* h, std::int64_t k, int sweeps, bo
       pull.noalias() -= gram.middleCols(begin, count) * steps;
     }
     if (!move) continue;
-    recompute();
     for (std::int64_t j = 0; j < k; ++j) {
       const float diagonal = h[j * k + j];
       if (!(diagonal > 0)) continue;
