@@ -94,13 +94,13 @@ class Program:
         return [json.loads(line)["ids"] for line in lines.splitlines()]
 
 
-def ort_session(path, threads=2):
+def ort_session(path, threads=2, accuracy_level="0"):
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads
     # By default ONNX Runtime rounds the activations of products with dequantized weights to 8 bits; we
     # compare what the file says, which is float32.
-    options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "0")
+    options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", accuracy_level)
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 

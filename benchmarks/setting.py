@@ -3,15 +3,11 @@
 import os
 import pathlib
 import platform
-import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/interop"))
-
-import numpy as np  # noqa: E402
-import onnxruntime as ort  # noqa: E402
-from harness import Program  # noqa: E402
+import numpy as np
+import onnxruntime as ort
+from harness import ROOT, Program
 
 THREADS = 2
 DEV = ROOT / "models/sst2-minilm-l3/dev.tsv"

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The forms of minilm-l6-sst2 that are compared: how onnxpress makes each."""
+import dataclasses
+
+FLOAT_EMBEDDINGS = ("--set", "quantize_embeddings.min_saving=1")
+SYMMETRIC = ("--set", "quantize_weights.symmetric=true")
+RTN = ("--set", "quantize_weights.method=rtn")
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    arguments: tuple
+    data: bool = True  # made with the calibration sentences
+
+
+FORMS = {
+    "fp16": Form(("--preset", "fp16"), data=False),
+    "int8-weights": Form(("--preset", "int8-weights"), data=False),
+    "int8-dynamic": Form(("--preset", "int8-dynamic")),
+    "int8-dynamic, no data": Form(("--preset", "int8-dynamic"), data=False),
+    "int8": Form(("--preset", "int8")),
+    "int4, float embeddings": Form(("--preset", "int4", *FLOAT_EMBEDDINGS)),
+    "int4 symmetric, float embeddings": Form(("--preset", "int4", *FLOAT_EMBEDDINGS, *SYMMETRIC)),
+    "int4, float embeddings, no data": Form(("--preset", "int4", *FLOAT_EMBEDDINGS), data=False),
+    "int4 symmetric, float embeddings, no data": Form(
+        ("--preset", "int4", *FLOAT_EMBEDDINGS, *SYMMETRIC), data=False),
+    "int4": Form(("--preset", "int4-gptq")),
+    "int4 symmetric": Form(("--preset", "int4-gptq", *SYMMETRIC)),
+    "int4, no data": Form(("--preset", "int4"), data=False),
+    "int4 symmetric, no data": Form(("--preset", "int4", *SYMMETRIC), data=False),
+}
+
+
+def make(name, classifier, folder, sentences):
+    """The file of a form, calibrated with `sentences` (a table) where it takes data."""
+    form = FORMS[name]
+    out = folder / f"{name.replace(', ', '-').replace(' ', '-')}-{sentences.stem}.onnx"
+    if not out.exists():
+        data = ("--data", sentences, "--tokenizer", classifier.vocabulary, "--max-length", 128)
+        classifier.program.call("compress", classifier.path, "-o", out, "--no-eval", "-q", *form.arguments,
+                                *(data if form.data else ()))
+    return out
