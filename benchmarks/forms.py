@@ -31,12 +31,16 @@ FORMS = {
 }
 
 
-def make(name, classifier, folder, sentences):
-    """The file of a form, calibrated with `sentences` (a table) where it takes data."""
+def command(name, classifier, sentences, out):
+    """The words after `onnxpress`; `sentences` is the table of those to calibrate with."""
     form = FORMS[name]
-    out = folder / f"{name.replace(', ', '-').replace(' ', '-')}-{sentences.stem}.onnx"
-    if not out.exists():
-        data = ("--data", sentences, "--tokenizer", classifier.vocabulary, "--max-length", 128)
-        classifier.program.call("compress", classifier.path, "-o", out, "--no-eval", "-q", *form.arguments,
-                                *(data if form.data else ()))
+    data = ("--data", sentences, "--tokenizer", classifier.vocabulary, "--max-length", 128)
+    return ("compress", classifier.path, "-o", out, "-f", "--no-eval", "-q", *form.arguments,
+            *(data if form.data else ()))
+
+
+def make(name, classifier, folder, sentences):
+    """The file of a form."""
+    out = folder / "form.onnx"
+    classifier.program.call(*command(name, classifier, sentences, out))
     return out

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import platform
+import subprocess
 import time
 
 import numpy as np
@@ -28,6 +29,18 @@ def timed(work):
     start = time.perf_counter()
     result = work()
     return time.perf_counter() - start, result
+
+
+def whole_process(command, environment=None):
+    """(seconds, peak resident bytes)"""
+    start = time.perf_counter()
+    with subprocess.Popen([str(w) for w in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          env=environment) as child:
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise RuntimeError(f"{command} ended with {child.returncode}")
+    return time.perf_counter() - start, usage.ru_maxrss * 1024
 
 
 def write_result(name, title, lines, document):

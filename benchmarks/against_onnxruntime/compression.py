@@ -2,12 +2,10 @@
 """Time and memory to make minilm-l6-sst2 (91 MB) INT8: whole processes, in turns."""
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 
-from setting import THREADS, program, write_result
+from setting import THREADS, program, whole_process, write_result
 from harness import model_path
 
 ROUNDS = 3
@@ -16,18 +14,6 @@ import sys
 from onnxruntime.quantization import QuantType, quantize_dynamic
 quantize_dynamic(sys.argv[1], sys.argv[2], per_channel=True, weight_type=QuantType.QInt8)
 """
-
-
-def whole_process(command):
-    """(seconds, peak resident bytes)"""
-    start = time.perf_counter()
-    child = subprocess.Popen([str(w) for w in command], stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise RuntimeError(f"{command} ended with {child.returncode}")
-    return time.perf_counter() - start, usage.ru_maxrss * 1024
 
 
 def main():
