@@ -27,6 +27,13 @@ class Scores:
     kl_of_sentence: np.ndarray = None  # none of our own executor
 
 
+def in_onnxpress(document):
+    """The scores in the run document of `compress`."""
+    after, agreement = document["models"][1], document["agreement"][0]["metrics"]
+    return Scores(after["bytes"], metric(agreement, "kl_mean"), metric(agreement, "kl_median"),
+                  metric(agreement, "agreement"), metric(after["metrics"], "accuracy"))
+
+
 class Classifier:
     def __init__(self, program):
         self.program = program
@@ -52,14 +59,6 @@ class Classifier:
         kl = np.maximum((np.exp(p) * (p - q)).sum(1), 0)
         return Scores(path.stat().st_size, kl.mean(), np.median(kl),
                       (p.argmax(1) == q.argmax(1)).mean(), (q.argmax(1) == self.labels).mean(), kl)
-
-    def in_onnxpress(self, path, data):
-        document = self.program.document(
-            "bench", self.path, path, "--data", data, "--tokenizer", self.vocabulary, "--max-length", 128,
-            "--runs", 1, "--seconds", 0)
-        agreement = document["agreement"][0]["metrics"]
-        return Scores(path.stat().st_size, metric(agreement, "kl_mean"), metric(agreement, "kl_median"),
-                      metric(agreement, "agreement"), metric(document["models"][1]["metrics"], "accuracy"))
 
 
 def paired_interval(ours, theirs):

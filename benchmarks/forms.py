@@ -2,6 +2,8 @@
 """The forms of minilm-l6-sst2 that are compared: how onnxpress makes each."""
 import dataclasses
 
+from setting import DEV
+
 FLOAT_EMBEDDINGS = ("--set", "quantize_embeddings.min_saving=1")
 SYMMETRIC = ("--set", "quantize_weights.symmetric=true")
 RTN = ("--set", "quantize_weights.method=rtn")
@@ -34,13 +36,20 @@ FORMS = {
 def command(name, classifier, sentences, out):
     """The words after `onnxpress`; `sentences` is the table of those to calibrate with."""
     form = FORMS[name]
-    data = ("--data", sentences, "--tokenizer", classifier.vocabulary, "--max-length", 128)
-    return ("compress", classifier.path, "-o", out, "-f", "--no-eval", "-q", *form.arguments,
-            *(data if form.data else ()))
+    text = ("--tokenizer", classifier.vocabulary, "--max-length", 128)
+    return ("compress", classifier.path, "-o", out, "-f", "-q", *form.arguments, *text,
+            *(("--data", sentences) if form.data else ()))
 
 
 def make(name, classifier, folder, sentences):
     """The file of a form."""
     out = folder / "form.onnx"
-    classifier.program.call(*command(name, classifier, sentences, out))
+    classifier.program.call(*command(name, classifier, sentences, out), "--no-eval")
     return out
+
+
+def make_and_evaluate(name, classifier, folder, sentences):
+    """(the file, the run document with its figures on the development sentences)"""
+    out = folder / "form.onnx"
+    words = command(name, classifier, sentences, out)
+    return out, classifier.program.document(*words, "--eval-data", DEV)

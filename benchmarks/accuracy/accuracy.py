@@ -8,10 +8,10 @@ import sys
 
 import numpy as np
 from calibration import sentences_file
-from classifier import BY_DEFAULT, Classifier, paired_interval
-from forms import FORMS, make
+from classifier import BY_DEFAULT, Classifier, in_onnxpress, paired_interval
+from forms import FORMS, make, make_and_evaluate
 from harness import ROOT
-from setting import DEV, program, write_result
+from setting import program, write_result
 
 sys.path.insert(0, str(ROOT / "benchmarks/against_python_tools"))
 from made_by import PYTHON, made_by  # noqa: E402
@@ -57,9 +57,10 @@ class Judge:
         return text if held else f"**{text}**"
 
 
-def engines(classifier, row, path):
-    """(engine, Scores) for all that a file is run in."""
-    yield "onnxpress", classifier.in_onnxpress(path, DEV)
+def scores_by_engine(classifier, row, sentences):
+    """(engine, Scores) for all that the form's file is run in."""
+    path, document = make_and_evaluate(row.form, classifier, classifier.program.folder, sentences)
+    yield "onnxpress", in_onnxpress(document)
     yield "ONNX Runtime", classifier.in_onnxruntime(path)
     if row.form == "int8-weights":
         yield "ONNX Runtime, by default", classifier.in_onnxruntime(path, BY_DEFAULT)
@@ -113,10 +114,8 @@ def main():
     for row in ROWS:
         by_engine = {}
         for table, _ in draws if FORMS[row.form].data else draws[:1]:
-            path = make(row.form, classifier, folder, table)
-            for engine, scores in engines(classifier, row, path):
+            for engine, scores in scores_by_engine(classifier, row, table):
                 by_engine.setdefault(engine, []).append(scores)
-            path.unlink()
         lines += [table_line(row, engine, scores, original) for engine, scores in by_engine.items()]
         print("\n".join(lines[-len(by_engine):]), flush=True)
         ours = by_engine["ONNX Runtime"]

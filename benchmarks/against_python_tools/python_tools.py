@@ -63,7 +63,6 @@ def main():
             if name not in ours:
                 path = make(name, classifier, classifier.program.folder, table)
                 ours[name] = classifier.in_onnxruntime(path)
-                path.unlink()
             low, high = paired_interval(ours[name], theirs)
             verdicts.append(judged(ours[name], theirs))
             lines.append(f"| {recipe} | {figures(theirs)} | {name} | {figures(ours[name])} | "

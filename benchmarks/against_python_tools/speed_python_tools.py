@@ -39,7 +39,7 @@ class Bench:
     def ours(self, form, count):
         words = our_command(form, self.classifier, self.sentences(count)[0], self.folder / "ours.onnx")
         samples = ("--samples", count) if "--data" in words else ()
-        return whole_process((self.classifier.program.path, *words, *samples, "--threads", THREADS))
+        return whole_process((self.classifier.program.path, *words, *samples, "--no-eval", "--threads", THREADS))
 
     def theirs(self, recipe, count):
         words = their_command(recipe, self.classifier.path, self.sentences(count)[1],
