@@ -6,7 +6,7 @@ from setting import DEV
 
 FLOAT_EMBEDDINGS = ("--set", "quantize_embeddings.min_saving=1")
 SYMMETRIC = ("--set", "quantize_weights.symmetric=true")
-RTN = ("--set", "quantize_weights.method=rtn")
+INT4_EMBEDDINGS = ("--set", "quantize_embeddings.bits=4", "--set", "quantize_embeddings.group=32")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +30,11 @@ FORMS = {
     "int4 symmetric": Form(("--preset", "int4-gptq", *SYMMETRIC)),
     "int4, no data": Form(("--preset", "int4"), data=False),
     "int4 symmetric, no data": Form(("--preset", "int4", *SYMMETRIC), data=False),
+    "int4, int4 embeddings": Form(("--preset", "int4-gptq", *INT4_EMBEDDINGS)),
+    "int4 symmetric, int4 embeddings": Form(("--preset", "int4-gptq", *INT4_EMBEDDINGS, *SYMMETRIC)),
+    "int4, int4 embeddings, no data": Form(("--preset", "int4", *INT4_EMBEDDINGS), data=False),
+    "int4 symmetric, int4 embeddings, no data": Form(
+        ("--preset", "int4", *INT4_EMBEDDINGS, *SYMMETRIC), data=False),
 }
 
 

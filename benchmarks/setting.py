@@ -31,6 +31,11 @@ def timed(work):
     return time.perf_counter() - start, result
 
 
+def refusal(error):
+    """What onnxpress said, of the RuntimeError of a call that failed."""
+    return next((line for line in str(error).splitlines() if line.startswith("error[")), str(error)[:120])
+
+
 def whole_process(command, environment=None):
     """(seconds, peak resident bytes)"""
     start = time.perf_counter()

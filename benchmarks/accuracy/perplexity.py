@@ -3,7 +3,7 @@
 import dataclasses
 
 from harness import ROOT, SHARED, metric
-from setting import program, write_result
+from setting import program, refusal, write_result
 
 EMBEDDINGS_STAY = ("--set", "quantize_embeddings.min_saving=1")
 INT4 = ("--preset", "int4-gptq", *EMBEDDINGS_STAY)
@@ -13,6 +13,7 @@ METHODS = (
     ("int8-dynamic", ("--preset", "int8-dynamic"), True),
     ("int8", ("--preset", "int8"), True),
     ("int4 RTN", (*INT4, "--set", "quantize_weights.method=rtn"), True),
+    ("int4 AWQ", ("--preset", "int4-awq", *EMBEDDINGS_STAY), True),
     ("int4 GPTQ", INT4, True),
 )
 INT8 = ("int8-weights", "int8-dynamic", "int8")
@@ -67,22 +68,30 @@ def judged(method, what, before, after, increases):
     return ""
 
 
+def measured_line(ours, name, model, method, arguments, data, increases):
+    out = ours.folder / "out.onnx"
+    if method not in INT8:
+        arguments += ("--exclude", model.head)
+    if data:
+        arguments += ("--data", model.calibration, *model.arguments)
+    try:
+        ours.call("compress", model.folder / "model.onnx", "-o", out, "-f", "-q", "--no-eval", *arguments)
+    except RuntimeError as error:
+        return f"| {name} | {method} | | | | | {refusal(error)} |"
+    what, before, after = loss(ours, model, out)
+    increases[method] = after / before - 1
+    change = f"{after - before:+.2f} points" if what == "accuracy" else f"{100 * increases[method]:+.2f} %"
+    return (f"| {name} | {method} | {out.stat().st_size / 1e6:.2f} | {what} {before:.5g} | {after:.5g} | "
+            f"{change} | {judged(method, what, before, after, increases)} |")
+
+
 def main():
     ours = program()
     lines = []
     for name, model in models(ours.folder).items():
         increases = {}
         for method, arguments, data in METHODS:
-            if method not in INT8:
-                arguments += ("--exclude", model.head)
-            out = ours.folder / "out.onnx"
-            ours.call("compress", model.folder / "model.onnx", "-o", out, "-f", "-q", "--no-eval", *arguments,
-                      *(("--data", model.calibration, *model.arguments) if data else ()))
-            what, before, after = loss(ours, model, out)
-            increases[method] = after / before - 1
-            change = f"{after - before:+.2f} points" if what == "accuracy" else f"{100 * increases[method]:+.2f} %"
-            lines.append(f"| {name} | {method} | {out.stat().st_size / 1e6:.2f} | {what} {before:.5g} | "
-                         f"{after:.5g} | {change} | {judged(method, what, before, after, increases)} |")
+            lines.append(measured_line(ours, name, model, method, arguments, data, increases))
             print(lines[-1], flush=True)
     write_result("perplexity", "Perplexity and accuracy of the small models", [
         "INT4: all linear units but the output head, groups of 32, zero points; embeddings stay float. "
