@@ -84,8 +84,8 @@ PairJudge::PairJudge(const PairGram& moments)
     for (std::size_t j = 0; j < k; ++j) {
       const std::size_t at = i * k + j;
       pull_[at] = static_cast<float>(cross[at] - edited[at]);
-      drift_[at] = static_cast<float>(moments.original.xx[at] - cross[at] - cross[j * k + i] +
-                                      edited[at]);
+      drift_[at] =
+          static_cast<float>(moments.original.xx[at] - cross[at] - cross[j * k + i] + edited[at]);
     }
     sum_drift_[i] = moments.original.sum[i] - sum_[i];
   }

@@ -2,6 +2,7 @@
 #include "passes/weight_solver.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -89,8 +90,7 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias) {
     if (!way.ridge) return w;
     return ridge_refit(w, rows.moments, options_.ridge_strength, own_bias && options_.bias, pool_);
   };
-  const auto quantize = [&](Rows& rows, const Way& way) {
-    const Matrix wanted = target(rows, way);
+  const auto quantize = [&](Rows& rows, const Way& way, const Matrix& wanted) {
     if (way.method == WeightMethod::gptq) {
       return quantize_gptq(wanted, rows.factor(options_.gptq), options_.grid, options_.gptq, pool_)
           .q;
@@ -106,13 +106,17 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias) {
   Way best;
   const Matrix nearest = dequantized_matrix(quantize_rtn(weight_ref(w), options_.grid, pool_));
   const PairError plain = judge.error(goal, w, nearest, {}, pool_);
+  const double drift = goal.signal > 0 ? std::sqrt(goal.drift / goal.signal) : 0;
   double least = plain.relative;
   double rounding = plain.rounding;
   solved.figures.emplace_back("rtn.output_error", least);
   solved.figures.emplace_back("rtn.rounding_error", rounding);
   bool any = false;  // better than plain rounding
   const auto consider = [&](Way way) {
-    const Matrix q = dequantized_matrix(quantize(*train_, way));
+    const Matrix wanted = target(*train_, way);
+    // Rounding adds to what a refit leaves: one that helps nothing before will not help behind.
+    if (way.ridge && judge.error(goal, w, wanted, {}, pool_).relative >= drift * kWorthIt) return;
+    const Matrix q = dequantized_matrix(quantize(*train_, way, wanted));
     std::vector<float> change;
     if (own_bias && options_.bias) change = train_->judge().mean_error(w, q);
     const PairError error = judge.error(goal, w, q, change, pool_);
@@ -131,7 +135,8 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias) {
   consider({options_.method, false, false});
   if (options_.ridge) consider({options_.method, true, false});
 
-  solved.q = any ? quantize(*all_, best) : quantize_rtn(weight_ref(w), options_.grid, pool_);
+  solved.q = any ? quantize(*all_, best, target(*all_, best))
+                 : quantize_rtn(weight_ref(w), options_.grid, pool_);
   const Matrix q = dequantized_matrix(solved.q);
   if (best.bias) solved.bias_change = all_->judge().mean_error(w, q);
   solved.way = any ? describe(best) : "rtn";

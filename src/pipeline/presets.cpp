@@ -37,6 +37,8 @@ name = "deduplicate"
 name = "quantize_embeddings"
 [[pass]]
 name = "quantize_weights"
+method = "rtn"
+symmetric = false
 )"},
     Preset{"int8-dynamic", "INT8 weights, embeddings and products, ranges at run time", false,
            R"(schema = 1
