@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error_codes.h"
+#include "calib/advice.h"
 #include "numerics/activation_grid.h"
 #include "numerics/quantize_rtn.h"
 #include "pack/qdq.h"
@@ -30,7 +31,7 @@ struct Options : UnitOptions {
   bool per_channel = true;
   bool shift = true;
   bool search = true;
-  double damping = 0.01;
+  double damping = 0;
   bool refit = true;
   double refit_strength = 0.1;
   bool bias_correction = true;
@@ -51,7 +52,7 @@ const OptionTable<Options>& table() {
       {"search", &Options::search, "try ranges narrower than all that was seen"},
       {"damping",
        &Options::damping,
-       "gptq: added to the Gram, share of its mean energy",
+       "gptq: added to the Gram, share of its mean energy; 0: 0.01 to 0.1, by the rows of data",
        {},
        0,
        10},
@@ -181,7 +182,7 @@ class QuantizeStatic : public Pass {
           round_rows(grid, rows.edited.data(), rows.count(), rows.width);
           scale_rows(grid, rows.original.data(), rows.count(), rows.width);
         });
-    StageSolver solver(&moments, solver_options(), work.context.pool());
+    StageSolver solver(&moments, solver_options(moments, stage, work), work.context.pool());
     const ValueId x = pack_static_input(graph, stage.input, grid, graph.value(stage.input).name);
     for (std::size_t i = 0; i < stage.rows.size(); ++i) {
       const std::size_t row = stage.rows[i];
@@ -286,12 +287,17 @@ class QuantizeStatic : public Pass {
                     .outputs = {unit.output}});
   }
 
-  [[nodiscard]] SolverOptions solver_options() const {
+  [[nodiscard]] SolverOptions solver_options(const StageMoments& moments, const Stage& stage,
+                                             Work& work) const {
+    const DampingAdvice advice = advise_damping(moments);
+    if (!advice.warning.empty()) {
+      work.result.warnings.push_back(work.unit(stage.rows.front()).label + ": " + advice.warning);
+    }
     SolverOptions solver;
     solver.method = options_.method == "rtn" ? WeightMethod::rtn : WeightMethod::gptq;
     solver.grid = grid_;
     solver.clip = false;
-    solver.gptq.damping = options_.damping;
+    solver.gptq.damping = options_.damping == 0 ? advice.damping : options_.damping;
     solver.gptq.clip_steps = 0;
     solver.ridge = options_.refit;
     solver.ridge_strength = options_.refit_strength;

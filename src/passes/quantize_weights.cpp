@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error_codes.h"
+#include "calib/advice.h"
 #include "numerics/quantize_rtn.h"
 #include "pack/block_codes.h"
 #include "pack/matmul_nbits.h"
@@ -29,7 +30,7 @@ struct Options : UnitOptions {
   std::string storage = "auto";
   std::int64_t accuracy_level = 0;
   bool clip = true;
-  double damping = 0.01;
+  double damping = 0;
   bool activation_order = true;
   std::int64_t refine = 2;
   bool refit = true;
@@ -63,7 +64,7 @@ const OptionTable<Options>& table() {
       {"clip", &Options::clip, "search the range of each group, below 8 bits"},
       {"damping",
        &Options::damping,
-       "gptq: added to the Gram, share of its mean energy",
+       "gptq: added to the Gram, share of its mean energy; 0: 0.01 to 0.1, by the rows of data",
        {},
        0,
        10},
@@ -129,9 +130,10 @@ class QuantizeWeights : public Pass {
       std::optional<StageMoments> moments;
       if (run) {
         moments = observe_moments(*run, context.model(), stage.input, context.pool());
-        advise(*moments, stage, work);
       }
-      StageSolver solver(moments ? &*moments : nullptr, solver_options(on_data), context.pool());
+      StageSolver solver(moments ? &*moments : nullptr,
+                         moments ? solver_options(*moments, stage, work) : solver_options(false),
+                         context.pool());
       for (const std::size_t row : stage.rows) solve(row, solver, work);
     }
     context.edited();
@@ -170,13 +172,15 @@ class QuantizeWeights : public Pass {
     return solver;
   }
 
-  static void advise(const StageMoments& moments, const Stage& stage, Work& work) {
-    const std::int64_t rows = moments.train.edited.rows + moments.held_out.edited.rows;
-    const std::int64_t size = moments.train.edited.size;
-    if (rows >= 2 * size) return;
-    work.result.warnings.push_back(
-        fmt::format("{}: {} rows of data for {} inputs; give at least {}",
-                    work.unit(stage.rows.front()).label, rows, size, 4 * size));
+  [[nodiscard]] SolverOptions solver_options(const StageMoments& moments, const Stage& stage,
+                                             Work& work) const {
+    SolverOptions solver = solver_options(true);
+    const DampingAdvice advice = advise_damping(moments);
+    if (options_.damping == 0) solver.gptq.damping = advice.damping;
+    if (!advice.warning.empty()) {
+      work.result.warnings.push_back(work.unit(stage.rows.front()).label + ": " + advice.warning);
+    }
+    return solver;
   }
 
   void solve(std::size_t row, StageSolver& solver, Work& work) const {
