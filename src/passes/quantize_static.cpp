@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -16,8 +15,8 @@
 #include "pack/qdq.h"
 #include "pack/static_input.h"
 #include "pack/storage.h"
+#include "passes/activation_source.h"
 #include "passes/linear_units.h"
-#include "passes/smoothing_inputs.h"
 #include "passes/stages.h"
 #include "passes/unit_bias.h"
 #include "passes/weight_solver.h"
@@ -98,6 +97,7 @@ class QuantizeStatic : public Pass {
       throw Error(codes::missing_data, "ranges of activations are found on data",
                   "add --data, or take int8-dynamic, which finds them at run time");
     }
+    require_statistics(context, {.grams = true, .rows = true});
     PassPlan plan = plan_units(context, options_, false,
                                [&](const LinearUnit& unit) { return judge(unit, context); });
     std::set<ValueId> inputs;
@@ -113,19 +113,11 @@ class QuantizeStatic : public Pass {
   PassResult apply(const PassPlan& plan, PassContext& context) const override {
     Work work{plan, context, context.view(), {}, {}, 0};
     if (plan.changes() == 0) return {};
-    std::optional<Model> original;
-    std::optional<StagedRun> run;
-    if (!context.dry_run()) {
-      original = context.model();
-      StagedRunOptions options;
-      options.session = context.calibration()->session;
-      options.pair = true;
-      options.progress = [&](double) { context.step(work.done_share()); };
-      run.emplace(*original, context.calibration()->set, options);
-    }
+    std::optional<ActivationSource> source;
+    if (!context.dry_run()) source.emplace(context, [&] { return work.done_share(); });
     for (const Stage& stage : stages_of(plan, work.view, context.graph())) {
-      if (run) {
-        quantize(stage, *run, work);
+      if (source) {
+        quantize(stage, *source, work);
       } else {
         pretend(stage, work);
       }
@@ -151,16 +143,13 @@ class QuantizeStatic : public Pass {
     [[nodiscard]] Graph& graph() const { return context.graph(); }
   };
 
-  void quantize(const Stage& stage, StagedRun& run, Work& work) const {
+  void quantize(const Stage& stage, ActivationSource& source, Work& work) const {
     Graph& graph = work.graph();
-    SmoothingObserver observer;
-    run.advance(work.context.model(), std::array{stage.input},
-                [&](const Activations& activations) { observer.add(activations); });
-    const SmoothingInput input = observer.result();
+    const SmoothingInput input = source.input(stage.input);
     const LinearUnit& first = work.unit(stage.rows.front());
     if (input.channels != first.in) {
       for (const std::size_t row : stage.rows) {
-        work.result.ways[row] = "the data gave it no rows";
+        work.result.ways[row] = source.why_unknown();
         work.result.kept.insert(row);
       }
       return;
@@ -177,11 +166,7 @@ class QuantizeStatic : public Pass {
     const ActivationChoice choice =
         choose_activation_grid(input, side_by_side(weights), options, work.context.pool());
     const ActivationGrid& grid = choice.grid;
-    const StageMoments moments = observe_moments(
-        run, work.context.model(), stage.input, work.context.pool(), [&](ValidRows& rows) {
-          round_rows(grid, rows.edited.data(), rows.count(), rows.width);
-          scale_rows(grid, rows.original.data(), rows.count(), rows.width);
-        });
+    const StageMoments moments = source.moments(stage.input, &grid);
     StageSolver solver(&moments, solver_options(moments, stage, work), work.context.pool());
     const ValueId x = pack_static_input(graph, stage.input, grid, graph.value(stage.input).name);
     for (std::size_t i = 0; i < stage.rows.size(); ++i) {
@@ -189,7 +174,7 @@ class QuantizeStatic : public Pass {
       work.context.step(work.done_share());
       ++work.seen;
       ++work.result.changed;
-      work.result.ways[row] = "input: " + choice.way;
+      work.result.ways[row] = "input: " + choice.way + source.remark();
       work.result.figures[row] = {{"input.whole_range.output_error", choice.plain},
                                   {"input.output_error", choice.after}};
       const LinearUnit& unit = work.unit(row);

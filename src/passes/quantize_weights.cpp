@@ -14,6 +14,7 @@
 #include "pack/matmul_nbits.h"
 #include "pack/qdq.h"
 #include "pack/storage.h"
+#include "passes/activation_source.h"
 #include "passes/linear_units.h"
 #include "passes/stages.h"
 #include "passes/unit_bias.h"
@@ -105,6 +106,7 @@ class QuantizeWeights : public Pass {
       throw Error(codes::missing_data, "method gptq needs data to calibrate on",
                   "add --data, or set quantize_weights.method to rtn");
     }
+    if (uses_data()) require_statistics(context, {.grams = true});
     return plan_units(context, options_, false,
                       [&](const LinearUnit& unit) { return judge(unit, context); });
   }
@@ -116,20 +118,17 @@ class QuantizeWeights : public Pass {
     if (storage_ == Storage::matmul_nbits && plan.changes() > 0) {
       import_contrib_operators(context.model());
     }
-    std::optional<Model> original;
-    std::optional<StagedRun> run;
-    if (on_data) {
-      original = context.model();
-      StagedRunOptions options;
-      options.session = context.calibration()->session;
-      options.pair = true;
-      options.progress = [&](double) { context.step(work.done_share()); };
-      run.emplace(*original, context.calibration()->set, options);
-    }
+    std::optional<ActivationSource> source;
+    if (on_data) source.emplace(context, [&] { return work.done_share(); });
     for (const Stage& stage : stages_of(plan, work.view, context.graph())) {
       std::optional<StageMoments> moments;
-      if (run) {
-        moments = observe_moments(*run, context.model(), stage.input, context.pool());
+      if (source) {
+        work.source = source->remark();
+        moments = source->moments(stage.input);
+        if (moments->train.edited.rows == 0) {
+          work.source = ": " + source->why_unknown();
+          moments.reset();
+        }
       }
       StageSolver solver(moments ? &*moments : nullptr,
                          moments ? solver_options(*moments, stage, work) : solver_options(false),
@@ -149,6 +148,7 @@ class QuantizeWeights : public Pass {
     std::set<ValueId> done;
     std::map<ValueId, NBitsWeight> packed;  // weights, by what they were
     std::size_t seen;
+    std::string source{};  // of the stage's data, as a remark
     [[nodiscard]] double done_share() const {
       return static_cast<double>(seen) / static_cast<double>(plan.units.size());
     }
@@ -208,7 +208,7 @@ class QuantizeWeights : public Pass {
     }
     work.result.figures[row] = std::move(solved.figures);
     if (uses_data()) {
-      work.result.ways[row] = fmt::format("{} {}", to_string(grid_), solved.way);
+      work.result.ways[row] = fmt::format("{} {}{}", to_string(grid_), solved.way, work.source);
     }
   }
 
