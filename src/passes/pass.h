@@ -40,7 +40,7 @@ struct UnitPlan {
 };
 
 // What was measured of one unit while it was changed, in the order of the steps:
-// "rtn.output_error", "sqnr_db", …
+// "rtn.output_error", "sqnr_db", … docs/layer-report.md has the names.
 using UnitFigures = std::vector<std::pair<std::string, double>>;
 
 struct PassPlan {

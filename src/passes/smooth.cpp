@@ -252,8 +252,9 @@ class Smooth : public Pass {
                       smoothing_, work.context.pool());
     }
     for (const UnitIndex i : group.units) {
-      work.result.figures[i] = {{"smooth.error_before", smoothing.before},
-                                {"smooth.error_after", smoothing.after}};
+      work.result.figures[i] = {
+          {"before.output_error", smoothing.before},
+          {"output_error", smoothing.scales.empty() ? smoothing.before : smoothing.after}};
       if (smoothing.scales.empty()) work.result.kept.insert(i);
       work.result.ways[i] =
           parts.empty() ? "the data gave it no rows"
