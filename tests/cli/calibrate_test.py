@@ -76,7 +76,7 @@ class Calibrate(CliTest):
         self.calibrate("a.calib", "--no-gram")
         self.fail_with(3, "E0508", "compress", SST2, "-o", "x.onnx", "--preset", "int8", "--calibration", "a.calib")
         self.fail_with(3, "E0508", "compress", SST2, "--dry-run", "--preset", "int8", "--calibration", "a.calib")
-        self.fail_with(3, "E0201", "compress", VIT, "-o", "x.onnx", "--preset", "int8", "--calibration", "no.calib")
+        self.fail_with(5, "E0201", "compress", VIT, "-o", "x.onnx", "--preset", "int8", "--calibration", "no.calib")
         result = self.fail_with(2, "E0006", "compress", VIT, "-o", "x.onnx", "--preset", "int4-gptq",
                                 "--calibration", "a.calib")
         self.assertIn("--no-gram", result.err)
