@@ -28,7 +28,7 @@ struct CalibrateRequest {
   std::size_t shard = 1, shards = 1;
   bool histogram = true;  // of all elements of each tensor
   bool gram = true;       // products of channels: what solvers of weights need; most of the file
-  std::size_t kept_rows = 0;  // rows of each tensor to keep, drawn at random
+  std::size_t kept_rows = 256;  // rows of each tensor to keep, drawn at random: for smoothing
   // Made-up inputs where there are no data. Statistics of noise say little of real data; the file
   // and everything made with it says so.
   bool allow_random = false;

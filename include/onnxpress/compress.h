@@ -34,6 +34,9 @@ struct CompressRequest {
   // Nothing is measured but the size unless there are data; then also latency, and accuracy where
   // there are labels.
   DataOptions data{};
+  // A file that calibrate() made of this model. Without data, passes take the original's statistics
+  // from it; with data, those that they would otherwise run the unedited model for.
+  std::string calibration{};
   ReadingOptions reading{};
   EngineOptions engine{};
   bool evaluate = true;        // false: not even with data

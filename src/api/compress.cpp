@@ -33,8 +33,8 @@ WriteOptions write_options(const CompressRequest& request, const OpenedModel& in
   options.external = external_data(request.external);
   options.keep_metadata = request.keep_metadata;
   options.protected_inputs = {input.path};
-  for (const std::string* path :
-       {&request.data.data, &request.data.eval_data, &request.data.tokenizer, &request.recipe}) {
+  for (const std::string* path : {&request.data.data, &request.data.eval_data,
+                                  &request.data.tokenizer, &request.recipe, &request.calibration}) {
     if (!path->empty()) options.protected_inputs.emplace_back(*path);
   }
   return options;
@@ -60,15 +60,40 @@ PassRecord record_of(const PassReport& report) {
   return record;
 }
 
-// The samples for passes that look at data; nothing where no pass does, or no data were given.
+CalibrationFile open_calibration_file(const std::string& path, const OpenedModel& model,
+                                      Recorder& recorder) {
+  CalibrationFile file = CalibrationFile::open(path);
+  file.require_model(model.model);
+  recorder.document.inputs.push_back(
+      {path, sha256_of_file(path), static_cast<std::int64_t>(std::filesystem::file_size(path))});
+  const CalibrationHeader& header = file.header();
+  if (header.random) {
+    recorder.warn("W0302",
+                  "calibrated on made-up inputs: the statistics say little about real data");
+  }
+  if (!header.is_complete()) {
+    recorder.warn("W0304", fmt::format("{} covers {} of {} chunks of its data: merge the shards",
+                                       path, header.chunks_covered(), header.chunk_count()));
+  }
+  return file;
+}
+
+// What passes that look at data may learn from; nothing where no pass does, or nothing was given.
 std::optional<Calibration> open_calibration(const CompressRequest& request, const Recipe& recipe,
-                                            const OpenedModel& model, Document& document) {
+                                            const OpenedModel& model, Recorder& recorder) {
+  std::optional<CalibrationFile> file;
+  if (!request.calibration.empty()) {
+    file = open_calibration_file(request.calibration, model, recorder);
+  }
   if (request.dry_run || !uses_data(recipe)) return {};
-  auto samples = api::open_data(request.data, api::DataUse::calibration, model, document);
-  if (!samples) return {};
-  return Calibration{
-      CalibrationSet(std::move(*samples), input_specs(model.model.graph), request.data.batch),
-      api::session_options(request.engine)};
+  Calibration calibration{{}, api::session_options(request.engine), std::move(file)};
+  if (auto samples =
+          api::open_data(request.data, api::DataUse::calibration, model, recorder.document)) {
+    calibration.set.emplace(std::move(*samples), input_specs(model.model.graph),
+                            request.data.batch);
+  }
+  if (!calibration.set && !calibration.file) return {};
+  return calibration;
 }
 
 // Runs the passes and tells of each when it is done.
@@ -170,7 +195,7 @@ Document compress(const CompressRequest& request, const Control& control) {
   document.inputs.push_back(original.file);
   std::optional<Dataset> data;
   const std::optional<Calibration> calibration =
-      open_calibration(resolved, recipe, original, document);
+      open_calibration(resolved, recipe, original, recorder);
   if (has_data && !request.dry_run) {
     data = api::open_data(data_options, api::DataUse::measuring, original, document);
     api::require_labels(gates, data);

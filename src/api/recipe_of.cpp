@@ -41,6 +41,7 @@ CompressRequest with_recipe_data(CompressRequest request, const Recipe& recipe) 
   DataOptions& data = request.data;
   fill(data.data, from.path);
   fill(data.tokenizer, from.tokenizer);
+  fill(request.calibration, from.calibration);
   fill(data.label, from.label);
   if (data.text.empty()) data.text = from.text;
   fill(data.samples, defaults.samples, from.samples);

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace onnxpress {
 
 DampingAdvice advise_damping(std::int64_t tokens, std::int64_t channels) {
@@ -13,6 +15,11 @@ DampingAdvice advise_damping(std::int64_t tokens, std::int64_t channels) {
   return {0.1, fmt::format("{} calibration tokens are few for a layer of {} inputs: {} or more "
                            "would be better",
                            tokens, channels, kFew * channels)};
+}
+
+DampingAdvice advise_damping(const StageMoments& moments) {
+  return advise_damping(moments.train.edited.rows + moments.held_out.edited.rows,
+                        std::max(moments.train.edited.size, moments.held_out.edited.size));
 }
 
 }  // namespace onnxpress

@@ -22,21 +22,43 @@ bool is_finite(const float* row, std::int64_t width) {
   return std::all_of(row, row + width, [](float x) { return std::isfinite(x); });
 }
 
-void add(PairGram& to, const float* edited, const float* original, std::int64_t rows,
-         std::int64_t width, ThreadPool& pool) {
-  if (rows == 0) return;
-  if (to.edited.size == 0) {
-    to.edited = Gram(width);
-    if (original != nullptr) {
-      to.original = Gram(width);
-      to.cross = CrossGram(width);
-    }
+// Adding to Gram matrices costs about the same for few rows as for many: they wait for more.
+constexpr std::int64_t kRowsAtOnce = 1024;
+
+struct WaitingRows {
+  std::vector<float> edited, original;
+  std::int64_t count = 0;
+
+  void append(const ValidRows& rows, std::int64_t begin, std::int64_t end) {
+    const auto take = [&](const std::vector<float>& from, std::vector<float>& to) {
+      if (from.empty()) return;
+      to.insert(to.end(), from.begin() + begin * rows.width, from.begin() + end * rows.width);
+    };
+    take(rows.edited, edited);
+    take(rows.original, original);
+    count += end - begin;
   }
-  add_rows(to.edited, edited, rows, pool);
-  if (original == nullptr) return;
-  add_rows(to.original, original, rows, pool);
-  add_rows(to.cross, edited, original, rows, pool);
-}
+
+  void add_to(PairGram& moments, std::int64_t width, ThreadPool& pool) {
+    if (count == 0) return;
+    const bool pair = !original.empty();
+    if (moments.edited.size == 0) {
+      moments.edited = Gram(width);
+      if (pair) {
+        moments.original = Gram(width);
+        moments.cross = CrossGram(width);
+      }
+    }
+    add_rows(moments.edited, edited.data(), count, pool);
+    if (pair) {
+      add_rows(moments.original, original.data(), count, pool);
+      add_rows(moments.cross, edited.data(), original.data(), count, pool);
+    }
+    edited.clear();
+    original.clear();
+    count = 0;
+  }
+};
 
 }  // namespace
 
@@ -72,16 +94,21 @@ ValidRows valid_rows(const Activations& activations) {
 StageMoments observe_moments(StagedRun& run, const Model& edited, ValueId value, ThreadPool& pool,
                              const std::function<void(ValidRows&)>& change) {
   StageMoments moments;
+  WaitingRows train;
+  WaitingRows held_out;
+  std::int64_t width = 0;
   run.advance(edited, std::array{value}, [&](const Activations& activations) {
     ValidRows rows = valid_rows(activations);
     if (change) change(rows);
-    const std::int64_t begin = rows.train * rows.width;
-    const float* original = rows.original.empty() ? nullptr : rows.original.data();
-    const float* later = original == nullptr ? nullptr : original + begin;
-    add(moments.train, rows.edited.data(), original, rows.train, rows.width, pool);
-    add(moments.held_out, rows.edited.data() + begin, later, rows.held_out, rows.width, pool);
+    width = rows.width;
+    train.append(rows, 0, rows.train);
+    held_out.append(rows, rows.train, rows.count());
+    if (train.count >= kRowsAtOnce) train.add_to(moments.train, width, pool);
+    if (held_out.count >= kRowsAtOnce) held_out.add_to(moments.held_out, width, pool);
     moments.skipped_rows += rows.skipped;
   });
+  train.add_to(moments.train, width, pool);
+  held_out.add_to(moments.held_out, width, pool);
   return moments;
 }
 

@@ -126,14 +126,20 @@ PairError PairJudge::error(const Target& target, const Matrix& w, const Matrix& 
   return result;
 }
 
-std::vector<float> PairJudge::mean_error(const Matrix& w, const Matrix& q) const {
-  const std::vector<double> drift = times(sum_drift_, w);
-  const std::vector<double> rounding = times(sum_, difference(w, q));
-  std::vector<float> mean(drift.size());
+std::vector<float> mean_error(const Matrix& w, const Matrix& q, const PairGram& moments) {
+  const std::vector<double> before = times(moments.original.sum, w);
+  const std::vector<double> after = times(moments.edited.sum, q);
+  const auto rows = static_cast<double>(std::max<std::int64_t>(moments.edited.rows, 1));
+  std::vector<float> mean(before.size());
   for (std::size_t o = 0; o < mean.size(); ++o) {
-    mean[o] = static_cast<float>((drift[o] + rounding[o]) / rows_);
+    mean[o] = static_cast<float>((before[o] - after[o]) / rows);
   }
   return mean;
+}
+
+double decibels(double signal, double noise) {
+  if (noise == 0) return std::numeric_limits<double>::infinity();
+  return 10 * std::log10(signal / noise);
 }
 
 double sqnr_db(const Matrix& w, const Matrix& q) {
@@ -144,7 +150,26 @@ double sqnr_db(const Matrix& w, const Matrix& q) {
     signal += static_cast<double>(w.values[i]) * w.values[i];
     noise += difference * difference;
   }
-  return 10 * std::log10(signal / noise);
+  return decibels(signal, noise);
+}
+
+double sqnr_db(const WeightRef& w, const QuantizedMatrix& q) {
+  double signal = 0;
+  double noise = 0;
+  std::vector<float> row(static_cast<std::size_t>(w.columns()));
+  for (std::int64_t i = 0; i < w.rows(); ++i) {
+    read_weights(w, i * w.columns(), row);
+    for (std::int64_t j = 0; j < w.columns(); ++j) {
+      const std::size_t scale = q.scale_index(i, j);
+      const int zero = q.zero_points.empty() ? q.grid.offset() : q.zero_points[scale];
+      const int code = q.codes[static_cast<std::size_t>(i * w.columns() + j)] - zero;
+      const double value = row[static_cast<std::size_t>(j)];
+      const double difference = value - static_cast<double>(code) * q.scales[scale];
+      signal += value * value;
+      noise += difference * difference;
+    }
+  }
+  return decibels(signal, noise);
 }
 
 }  // namespace onnxpress

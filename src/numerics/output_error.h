@@ -41,8 +41,6 @@ class PairJudge {
   [[nodiscard]] Target target(const Matrix& w, ThreadPool& pool) const;
   [[nodiscard]] PairError error(const Target& target, const Matrix& w, const Matrix& q,
                                 std::span<const float> change, ThreadPool& pool) const;
-  // Of XW - X̃Q, [out].
-  [[nodiscard]] std::vector<float> mean_error(const Matrix& w, const Matrix& q) const;
 
  private:
   std::vector<float> edited_, original_, pull_, drift_;  // [in, in]
@@ -50,7 +48,15 @@ class PairJudge {
   double rows_ = 1;
 };
 
-// 10 log10(Σ w² / Σ (w-q)²): infinite where nothing differs.
+// The mean of XW - X̃Q alone, [out].
+[[nodiscard]] std::vector<float> mean_error(const Matrix& w, const Matrix& q,
+                                            const PairGram& moments);
+
+// 10 log10(signal / noise): infinite without noise.
+[[nodiscard]] double decibels(double signal, double noise);
+// decibels(Σ w², Σ (w-q)²)
 [[nodiscard]] double sqnr_db(const Matrix& w, const Matrix& q);
+// The same of weights and their codes, in the same layout; row by row, without a copy of them.
+[[nodiscard]] double sqnr_db(const WeightRef& w, const QuantizedMatrix& q);
 
 }  // namespace onnxpress

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/half.h"
+#include "numerics/output_error.h"
 #include "passes/half_plan.h"
 #include "passes/linear_units.h"
 
@@ -206,6 +207,17 @@ std::string describe_counts(const HalfCounts& c, std::int64_t size) {
   return text;
 }
 
+double sqnr_db_as_half(const Tensor& tensor) {
+  double signal = 0;
+  double noise = 0;
+  for (const float value : tensor.as<float>()) {
+    const double difference = static_cast<double>(value) - half_to_float(float_to_half(value));
+    signal += static_cast<double>(value) * value;
+    noise += difference * difference;
+  }
+  return decibels(signal, noise);
+}
+
 class CastFp16 : public Pass {
  public:
   explicit CastFp16(Options options) : options_(std::move(options)) {}
@@ -238,9 +250,15 @@ class CastFp16 : public Pass {
   PassResult apply(const PassPlan& plan, PassContext& context) const override {
     if (plan.changes() == 0) return {};
     const HalfPlan half = make_plan(context);
+    PassResult result{.changed = plan.changes()};
+    for (std::size_t i = 0; i < plan.units.size(); ++i) {
+      if (plan.units[i].decision != Decision::change) continue;
+      const auto id = static_cast<ValueId>(plan.units[i].target);
+      result.figures[i] = {{"sqnr_db", sqnr_db_as_half(*context.graph().constant(id))}};
+    }
     Rewriter(context, half).run();
     context.edited();
-    return {.changed = plan.changes()};
+    return result;
   }
 
  private:

@@ -30,12 +30,16 @@ std::int64_t PassPlan::bytes_after() const {
 }
 
 PassContext::PassContext(Model& model, ThreadPool& pool, std::function<void(double)> step,
-                         const Calibration* calibration, bool dry_run)
+                         const Calibration* calibration, bool dry_run, OriginalStatistics* original)
     : model_(model),
       pool_(pool),
       step_(std::move(step)),
       calibration_(calibration),
-      dry_run_(dry_run) {}
+      dry_run_(dry_run),
+      original_(original) {
+  if (original_ != nullptr || calibration == nullptr || !calibration->file) return;
+  original_ = &own_original_.emplace(*calibration->file);
+}
 
 PassContext::~PassContext() = default;
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -12,7 +13,9 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "calib/calibration_file.h"
 #include "calib/calibration_set.h"
+#include "calib/original_statistics.h"
 #include "exec/session.h"
 #include "ir/graph.h"
 
@@ -37,7 +40,7 @@ struct UnitPlan {
 };
 
 // What was measured of one unit while it was changed, in the order of the steps:
-// "rtn.output_error", "sqnr_db", …
+// "rtn.output_error", "sqnr_db", … docs/layer-report.md has the names.
 using UnitFigures = std::vector<std::pair<std::string, double>>;
 
 struct PassPlan {
@@ -60,19 +63,23 @@ struct PassResult {
   std::set<std::size_t> kept{};                  // rows that stayed as they were after all
 };
 
-// Samples that a pass may run through the model, and how.
+// What a pass may learn from: samples to run through the model, and how; or a calibration file of
+// the input model; or both.
 struct Calibration {
-  CalibrationSet set;
-  SessionOptions session;
+  std::optional<CalibrationSet> set;
+  SessionOptions session{};
+  std::optional<CalibrationFile> file{};
 };
 
 // What the runner gives to a pass. Not to be kept.
 class PassContext {
  public:
   // `step` is told the share of apply() that is done, 0 to 1, and throws to cancel; may be empty.
-  // `calibration` may be nullptr.
+  // `calibration` may be nullptr. `original` is what its file knows, kept from pass to pass;
+  // without it the context makes its own.
   PassContext(Model& model, ThreadPool& pool, std::function<void(double)> step = {},
-              const Calibration* calibration = nullptr, bool dry_run = false);
+              const Calibration* calibration = nullptr, bool dry_run = false,
+              OriginalStatistics* original = nullptr);
   ~PassContext();
   PassContext(const PassContext&) = delete;
   PassContext& operator=(const PassContext&) = delete;
@@ -85,8 +92,10 @@ class PassContext {
   void edited();
   // To be called now and then from long loops.
   void step(double done);
-  // nullptr where no data were given.
+  // nullptr where neither data nor a calibration file were given.
   [[nodiscard]] const Calibration* calibration() const { return calibration_; }
+  // nullptr without a calibration file. A pass that scales what units read tells it so.
+  [[nodiscard]] OriginalStatistics* original() const { return original_; }
   // Nobody keeps the result: the pass may do what makes the same bytes without looking at data.
   [[nodiscard]] bool dry_run() const { return dry_run_; }
 
@@ -96,6 +105,8 @@ class PassContext {
   std::function<void(double)> step_;
   const Calibration* calibration_;
   bool dry_run_;
+  std::optional<OriginalStatistics> own_original_;
+  OriginalStatistics* original_;
   std::unique_ptr<TransformerView> view_;
 };
 

@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/error_codes.h"
+#include "numerics/output_error.h"
 #include "numerics/quantize_rtn.h"
 #include "pack/integer.h"
 #include "pack/qdq.h"
@@ -81,6 +83,12 @@ class Rewriter {
     finish("Add", {y, scaled_bias(bias, beta, type)}, unit.output, name + "_bias");
   }
 
+  // What rounding left of the unit's weight; nothing where it was quantized before.
+  [[nodiscard]] std::optional<double> sqnr_db_of(const LinearUnit& unit) const {
+    const auto at = sqnr_db_.find(unit.weight);
+    return at == sqnr_db_.end() ? std::nullopt : std::optional(at->second);
+  }
+
  private:
   // The type that the unit computes in.
   [[nodiscard]] DType float_type(const LinearUnit& unit) const {
@@ -117,6 +125,7 @@ class Rewriter {
     }
     const WeightRef w = *weight_ref(*graph_.constant(unit.weight), matrix_layout(unit.layout));
     QuantizedMatrix q = quantize_rtn(w, kInt8, pool_);
+    sqnr_db_[unit.weight] = sqnr_db(w, q);
     for (float& scale : q.scales) scale *= alpha;
     return weights_[key] = pack_integer(graph_, std::move(q), name);
   }
@@ -162,6 +171,7 @@ class Rewriter {
   ThreadPool& pool_;
   std::map<std::pair<ValueId, bool>, DynamicInput> inputs_;
   std::map<std::pair<ValueId, float>, IntegerWeight> weights_;
+  std::map<ValueId, double> sqnr_db_;  // of weights
 };
 
 class QuantizeDynamic : public Pass {
@@ -181,7 +191,11 @@ class QuantizeDynamic : public Pass {
     for (const UnitPlan& row : plan.units) {
       context.step(static_cast<double>(seen++) / static_cast<double>(plan.units.size()));
       if (row.decision != Decision::change) continue;
-      rewriter.rewrite(view.units()[static_cast<std::size_t>(row.target)]);
+      const LinearUnit& unit = view.units()[static_cast<std::size_t>(row.target)];
+      rewriter.rewrite(unit);
+      if (const auto sqnr = rewriter.sqnr_db_of(unit)) {
+        result.figures[seen - 1] = {{"sqnr_db", *sqnr}};
+      }
       ++result.changed;
     }
     context.edited();

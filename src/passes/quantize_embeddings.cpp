@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error_codes.h"
+#include "numerics/output_error.h"
 #include "numerics/quantize_rtn.h"
 #include "pack/codes.h"
 #include "pack/storage.h"
@@ -38,10 +39,12 @@ class Rewriter {
   Rewriter(Model& model, ThreadPool& pool)
       : graph_(model.graph), opset_(model.opset()), pool_(pool) {}
 
-  void rewrite(const Embedding& embedding) {
+  // Returns the table's signal to noise ratio in dB.
+  double rewrite(const Embedding& embedding) {
     const Tensor table = *graph_.constant(embedding.table);
     const std::string name = graph_.value(embedding.table).name;
     QuantizedMatrix q = quantize_rtn(*weight_ref(table, MatrixLayout::out_in), kInt8, pool_);
+    const double sqnr = sqnr_db(*weight_ref(table, MatrixLayout::out_in), q);
     const Dims dims{q.out, q.in};
     const ValueId codes =
         graph_.add_constant(name + "_q", codes_tensor(kInt8, dims, std::move(q.codes)));
@@ -49,11 +52,12 @@ class Rewriter {
         graph_.add_constant(name + "_scale", Tensor::of<float>({q.out}, std::move(q.scales)));
     for (const NodeId gather : embedding.gathers) look_up(gather, codes, scales, table.dtype());
     drop_dead(embedding);
-    if (graph_.value(embedding.table).uses.empty()) return;
+    if (graph_.value(embedding.table).uses.empty()) return sqnr;
     ValueId value = graph_.add("DequantizeLinear", {codes, scales}, {{"axis", std::int64_t{0}}},
                                name + "_dequantized", "", DType::float32, to_shape(dims));
     value = cast(graph_, value, DType::float32, table.dtype(), name + "_cast");
     graph_.replace_all_uses(embedding.table, value);
+    return sqnr;
   }
 
  private:
@@ -178,7 +182,8 @@ class QuantizeEmbeddings : public Pass {
     for (const UnitPlan& row : plan.units) {
       context.step(static_cast<double>(seen++) / static_cast<double>(plan.units.size()));
       if (row.decision != Decision::change) continue;
-      rewriter.rewrite(view.embeddings()[static_cast<std::size_t>(row.target)]);
+      const double sqnr = rewriter.rewrite(view.embeddings()[static_cast<std::size_t>(row.target)]);
+      result.figures[seen - 1] = {{"sqnr_db", sqnr}};
       ++result.changed;
     }
     context.edited();

@@ -3,20 +3,20 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <map>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "base/error_codes.h"
+#include "calib/advice.h"
 #include "numerics/activation_grid.h"
 #include "numerics/quantize_rtn.h"
 #include "pack/qdq.h"
 #include "pack/static_input.h"
 #include "pack/storage.h"
+#include "passes/activation_source.h"
 #include "passes/linear_units.h"
-#include "passes/smoothing_inputs.h"
 #include "passes/stages.h"
 #include "passes/unit_bias.h"
 #include "passes/weight_solver.h"
@@ -30,7 +30,7 @@ struct Options : UnitOptions {
   bool per_channel = true;
   bool shift = true;
   bool search = true;
-  double damping = 0.01;
+  double damping = 0;
   bool refit = true;
   double refit_strength = 0.1;
   bool bias_correction = true;
@@ -51,7 +51,7 @@ const OptionTable<Options>& table() {
       {"search", &Options::search, "try ranges narrower than all that was seen"},
       {"damping",
        &Options::damping,
-       "gptq: added to the Gram, share of its mean energy",
+       "gptq: added to the Gram, share of its mean energy; 0: 0.01 to 0.1, by the rows of data",
        {},
        0,
        10},
@@ -97,6 +97,7 @@ class QuantizeStatic : public Pass {
       throw Error(codes::missing_data, "ranges of activations are found on data",
                   "add --data, or take int8-dynamic, which finds them at run time");
     }
+    require_statistics(context, {.grams = true, .rows = true});
     PassPlan plan = plan_units(context, options_, false,
                                [&](const LinearUnit& unit) { return judge(unit, context); });
     std::set<ValueId> inputs;
@@ -112,19 +113,11 @@ class QuantizeStatic : public Pass {
   PassResult apply(const PassPlan& plan, PassContext& context) const override {
     Work work{plan, context, context.view(), {}, {}, 0};
     if (plan.changes() == 0) return {};
-    std::optional<Model> original;
-    std::optional<StagedRun> run;
-    if (!context.dry_run()) {
-      original = context.model();
-      StagedRunOptions options;
-      options.session = context.calibration()->session;
-      options.pair = true;
-      options.progress = [&](double) { context.step(work.done_share()); };
-      run.emplace(*original, context.calibration()->set, options);
-    }
+    std::optional<ActivationSource> source;
+    if (!context.dry_run()) source.emplace(context, [&] { return work.done_share(); });
     for (const Stage& stage : stages_of(plan, work.view, context.graph())) {
-      if (run) {
-        quantize(stage, *run, work);
+      if (source) {
+        quantize(stage, *source, work);
       } else {
         pretend(stage, work);
       }
@@ -150,16 +143,13 @@ class QuantizeStatic : public Pass {
     [[nodiscard]] Graph& graph() const { return context.graph(); }
   };
 
-  void quantize(const Stage& stage, StagedRun& run, Work& work) const {
+  void quantize(const Stage& stage, ActivationSource& source, Work& work) const {
     Graph& graph = work.graph();
-    SmoothingObserver observer;
-    run.advance(work.context.model(), std::array{stage.input},
-                [&](const Activations& activations) { observer.add(activations); });
-    const SmoothingInput input = observer.result();
+    const SmoothingInput input = source.input(stage.input);
     const LinearUnit& first = work.unit(stage.rows.front());
     if (input.channels != first.in) {
       for (const std::size_t row : stage.rows) {
-        work.result.ways[row] = "the data gave it no rows";
+        work.result.ways[row] = source.why_unknown();
         work.result.kept.insert(row);
       }
       return;
@@ -176,19 +166,15 @@ class QuantizeStatic : public Pass {
     const ActivationChoice choice =
         choose_activation_grid(input, side_by_side(weights), options, work.context.pool());
     const ActivationGrid& grid = choice.grid;
-    const StageMoments moments = observe_moments(
-        run, work.context.model(), stage.input, work.context.pool(), [&](ValidRows& rows) {
-          round_rows(grid, rows.edited.data(), rows.count(), rows.width);
-          scale_rows(grid, rows.original.data(), rows.count(), rows.width);
-        });
-    StageSolver solver(&moments, solver_options(), work.context.pool());
+    const StageMoments moments = source.moments(stage.input, &grid);
+    StageSolver solver(&moments, solver_options(moments, stage, work), work.context.pool());
     const ValueId x = pack_static_input(graph, stage.input, grid, graph.value(stage.input).name);
     for (std::size_t i = 0; i < stage.rows.size(); ++i) {
       const std::size_t row = stage.rows[i];
       work.context.step(work.done_share());
       ++work.seen;
       ++work.result.changed;
-      work.result.ways[row] = "input: " + choice.way;
+      work.result.ways[row] = "input: " + choice.way + source.remark();
       work.result.figures[row] = {{"input.whole_range.output_error", choice.plain},
                                   {"input.output_error", choice.after}};
       const LinearUnit& unit = work.unit(row);
@@ -286,12 +272,17 @@ class QuantizeStatic : public Pass {
                     .outputs = {unit.output}});
   }
 
-  [[nodiscard]] SolverOptions solver_options() const {
+  [[nodiscard]] SolverOptions solver_options(const StageMoments& moments, const Stage& stage,
+                                             Work& work) const {
+    const DampingAdvice advice = advise_damping(moments);
+    if (!advice.warning.empty()) {
+      work.result.warnings.push_back(work.unit(stage.rows.front()).label + ": " + advice.warning);
+    }
     SolverOptions solver;
     solver.method = options_.method == "rtn" ? WeightMethod::rtn : WeightMethod::gptq;
     solver.grid = grid_;
     solver.clip = false;
-    solver.gptq.damping = options_.damping;
+    solver.gptq.damping = options_.damping == 0 ? advice.damping : options_.damping;
     solver.gptq.clip_steps = 0;
     solver.ridge = options_.refit;
     solver.ridge_strength = options_.refit_strength;

@@ -8,11 +8,13 @@
 #include <utility>
 
 #include "base/error_codes.h"
+#include "calib/advice.h"
 #include "numerics/quantize_rtn.h"
 #include "pack/block_codes.h"
 #include "pack/matmul_nbits.h"
 #include "pack/qdq.h"
 #include "pack/storage.h"
+#include "passes/activation_source.h"
 #include "passes/linear_units.h"
 #include "passes/stages.h"
 #include "passes/unit_bias.h"
@@ -29,7 +31,7 @@ struct Options : UnitOptions {
   std::string storage = "auto";
   std::int64_t accuracy_level = 0;
   bool clip = true;
-  double damping = 0.01;
+  double damping = 0;
   bool activation_order = true;
   std::int64_t refine = 2;
   bool refit = true;
@@ -63,7 +65,7 @@ const OptionTable<Options>& table() {
       {"clip", &Options::clip, "search the range of each group, below 8 bits"},
       {"damping",
        &Options::damping,
-       "gptq: added to the Gram, share of its mean energy",
+       "gptq: added to the Gram, share of its mean energy; 0: 0.01 to 0.1, by the rows of data",
        {},
        0,
        10},
@@ -104,6 +106,7 @@ class QuantizeWeights : public Pass {
       throw Error(codes::missing_data, "method gptq needs data to calibrate on",
                   "add --data, or set quantize_weights.method to rtn");
     }
+    if (uses_data()) require_statistics(context, {.grams = true});
     return plan_units(context, options_, false,
                       [&](const LinearUnit& unit) { return judge(unit, context); });
   }
@@ -115,23 +118,21 @@ class QuantizeWeights : public Pass {
     if (storage_ == Storage::matmul_nbits && plan.changes() > 0) {
       import_contrib_operators(context.model());
     }
-    std::optional<Model> original;
-    std::optional<StagedRun> run;
-    if (on_data) {
-      original = context.model();
-      StagedRunOptions options;
-      options.session = context.calibration()->session;
-      options.pair = true;
-      options.progress = [&](double) { context.step(work.done_share()); };
-      run.emplace(*original, context.calibration()->set, options);
-    }
+    std::optional<ActivationSource> source;
+    if (on_data) source.emplace(context, [&] { return work.done_share(); });
     for (const Stage& stage : stages_of(plan, work.view, context.graph())) {
       std::optional<StageMoments> moments;
-      if (run) {
-        moments = observe_moments(*run, context.model(), stage.input, context.pool());
-        advise(*moments, stage, work);
+      if (source) {
+        work.source = source->remark();
+        moments = source->moments(stage.input);
+        if (moments->train.edited.rows == 0) {
+          work.source = ": " + source->why_unknown();
+          moments.reset();
+        }
       }
-      StageSolver solver(moments ? &*moments : nullptr, solver_options(on_data), context.pool());
+      StageSolver solver(moments ? &*moments : nullptr,
+                         moments ? solver_options(*moments, stage, work) : solver_options(false),
+                         context.pool());
       for (const std::size_t row : stage.rows) solve(row, solver, work);
     }
     context.edited();
@@ -147,6 +148,7 @@ class QuantizeWeights : public Pass {
     std::set<ValueId> done;
     std::map<ValueId, NBitsWeight> packed;  // weights, by what they were
     std::size_t seen;
+    std::string source{};  // of the stage's data, as a remark
     [[nodiscard]] double done_share() const {
       return static_cast<double>(seen) / static_cast<double>(plan.units.size());
     }
@@ -170,13 +172,15 @@ class QuantizeWeights : public Pass {
     return solver;
   }
 
-  static void advise(const StageMoments& moments, const Stage& stage, Work& work) {
-    const std::int64_t rows = moments.train.edited.rows + moments.held_out.edited.rows;
-    const std::int64_t size = moments.train.edited.size;
-    if (rows >= 2 * size) return;
-    work.result.warnings.push_back(
-        fmt::format("{}: {} rows of data for {} inputs; give at least {}",
-                    work.unit(stage.rows.front()).label, rows, size, 4 * size));
+  [[nodiscard]] SolverOptions solver_options(const StageMoments& moments, const Stage& stage,
+                                             Work& work) const {
+    SolverOptions solver = solver_options(true);
+    const DampingAdvice advice = advise_damping(moments);
+    if (options_.damping == 0) solver.gptq.damping = advice.damping;
+    if (!advice.warning.empty()) {
+      work.result.warnings.push_back(work.unit(stage.rows.front()).label + ": " + advice.warning);
+    }
+    return solver;
   }
 
   void solve(std::size_t row, StageSolver& solver, Work& work) const {
@@ -204,7 +208,7 @@ class QuantizeWeights : public Pass {
     }
     work.result.figures[row] = std::move(solved.figures);
     if (uses_data()) {
-      work.result.ways[row] = fmt::format("{} {}", to_string(grid_), solved.way);
+      work.result.ways[row] = fmt::format("{} {}{}", to_string(grid_), solved.way, work.source);
     }
   }
 

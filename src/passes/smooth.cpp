@@ -91,11 +91,16 @@ class Smooth : public Pass {
       row.reason = found.why_not[i];
       plan.units.push_back(std::move(row));
     }
-    const bool data = context.calibration() != nullptr;
+    const bool data = has_smoothing_inputs(context);
+    const std::string missing =
+        context.calibration() == nullptr
+            ? "needs data"
+            : "the calibration file has no rows: calibrate with --keep-rows 256";
+    if (!data && context.calibration() != nullptr) plan.warnings.push_back(missing);
     for (const SmoothingGroup& group : found.groups) {
       for (const UnitIndex i : group.units) {
         plan.units[i].decision = data ? Decision::change : Decision::keep;
-        plan.units[i].reason = data ? where(found, group, view) : "needs data";
+        plan.units[i].reason = data ? where(found, group, view) : missing;
       }
       if (data && !group.fold) {
         plan.units[group.units.front()].bytes_after += 4 * view.units()[group.units.front()].in;
@@ -121,8 +126,7 @@ class Smooth : public Pass {
     Work work{context, view, found, context.model(), {}, std::vector<bool>(found.groups.size()),
               result};
     observe_smoothing_inputs(
-        work.original, wanted_values(work), *context.calibration(),
-        [&](double share) { context.step(share); },
+        work.original, wanted_values(work), context, [&](double share) { context.step(share); },
         [&](ValueId value, SmoothingInput&& input) {
           work.inputs[value] = std::move(input);
           for (std::size_t g = 0; g < found.groups.size(); ++g) {
@@ -248,8 +252,9 @@ class Smooth : public Pass {
                       smoothing_, work.context.pool());
     }
     for (const UnitIndex i : group.units) {
-      work.result.figures[i] = {{"smooth.error_before", smoothing.before},
-                                {"smooth.error_after", smoothing.after}};
+      work.result.figures[i] = {
+          {"before.output_error", smoothing.before},
+          {"output_error", smoothing.scales.empty() ? smoothing.before : smoothing.after}};
       if (smoothing.scales.empty()) work.result.kept.insert(i);
       work.result.ways[i] =
           parts.empty() ? "the data gave it no rows"
@@ -259,19 +264,43 @@ class Smooth : public Pass {
     }
     if (smoothing.scales.empty()) return;
     Graph& graph = work.context.graph();
+    note_scales(group, smoothing.scales, work);
     if (group.fold) {
       scale_channels(graph, work.view, work.found.folds.folds[*group.fold], smoothing.scales);
     } else {
       for (const UnitIndex i : group.units) {
         scale_rows(graph, work.view.units()[i], smoothing.scales);
       }
-      insert_mul(graph, work.view, group, smoothing.scales);
+      const ValueId smoothed = insert_mul(graph, work.view, group, smoothing.scales);
+      if (OriginalStatistics* original = work.context.original()) {
+        const LinearUnit& unit = work.view.units()[group.units.front()];
+        original->scaled(graph.value(smoothed).name, graph.value(unit.input).name,
+                         {smoothing.scales.begin(), smoothing.scales.end()});
+      }
     }
     work.result.changed += group.units.size();
   }
 
-  static void insert_mul(Graph& graph, const TransformerView& view, const SmoothingGroup& group,
-                         const std::vector<float>& scales) {
+  // Tells the calibration file's statistics what the units of a fold will read.
+  static void note_scales(const SmoothingGroup& group, const std::vector<float>& scales,
+                          const Work& work) {
+    OriginalStatistics* original = work.context.original();
+    if (original == nullptr || !group.fold) return;
+    std::set<ValueId> noted;
+    for (const ChannelReader& reader : work.found.folds.folds[*group.fold].readers) {
+      const ValueId input = work.view.units()[reader.unit].input;
+      if (!noted.insert(input).second) continue;
+      std::vector<double> divisors;
+      for (const std::int32_t channel : reader.channel) {
+        divisors.push_back(scales[static_cast<std::size_t>(channel)]);
+      }
+      const std::string& name = work.context.graph().value(input).name;
+      original->scaled(name, name, std::move(divisors));
+    }
+  }
+
+  static ValueId insert_mul(Graph& graph, const TransformerView& view, const SmoothingGroup& group,
+                            const std::vector<float>& scales) {
     const ValueId input = view.units()[group.units.front()].input;
     const std::string name = graph.value(input).name;
     std::vector<float> factors;
@@ -282,6 +311,7 @@ class Smooth : public Pass {
     const ValueId smoothed = graph.add("Mul", {input, factor}, {}, name + "_smoothed", "",
                                        DType::float32, graph.value(input).shape);
     for (const UnitIndex i : group.units) graph.set_input(view.units()[i].product, 0, smoothed);
+    return smoothed;
   }
 
   Options options_;

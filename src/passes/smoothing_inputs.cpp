@@ -78,10 +78,25 @@ void SmoothingObserver::add_range(const Tensor& tensor) {
   input_.batch_max.insert(input_.batch_max.end(), high.begin(), high.end());
 }
 
+bool has_smoothing_inputs(const PassContext& context) {
+  const Calibration* calibration = context.calibration();
+  if (calibration == nullptr) return false;
+  return calibration->set.has_value() || context.original()->has_rows();
+}
+
 void observe_smoothing_inputs(const Model& model, std::span<const ValueId> values,
-                              const Calibration& calibration,
+                              const PassContext& context,
                               const std::function<void(double)>& progress,
                               const std::function<void(ValueId, SmoothingInput&&)>& take) {
+  if (context.original() != nullptr && context.original()->has_rows()) {
+    for (const ValueId id : values) {
+      take(id, context.original()
+                   ->smoothing_input(model.graph.value(id).name)
+                   .value_or(SmoothingInput{}));
+    }
+    return;
+  }
+  const Calibration& calibration = *context.calibration();
   std::size_t done = 0;
   std::size_t count = 0;
   StagedRunOptions options;
@@ -90,7 +105,7 @@ void observe_smoothing_inputs(const Model& model, std::span<const ValueId> value
     const double reached = static_cast<double>(done) + share * static_cast<double>(count);
     progress(reached / static_cast<double>(values.size()));
   };
-  StagedRun run(model, calibration.set, std::move(options));
+  StagedRun run(model, *calibration.set, std::move(options));
   for (; done < values.size(); done += count) {
     count = std::min(kAtOnce, values.size() - done);
     const auto stage = values.subspan(done, count);

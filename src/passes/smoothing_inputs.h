@@ -28,12 +28,16 @@ class SmoothingObserver {
   std::int64_t count_ = 0;
 };
 
-// Runs the calibration data through the model once and hands over what find_scales() wants to know
-// of each value, in the order of `values`, which must be one in which the graph computes them. A
-// few tensors' rows are in memory at a time. A value without any valid row has 0 channels.
+// Hands over what find_scales() wants to know of each value of a model, in the order of `values`,
+// which must be one in which the graph computes them: from the calibration file where it keeps
+// rows, else by running the data once, a few tensors' rows in memory at a time. A value of which
+// nothing is known has 0 channels.
 void observe_smoothing_inputs(const Model& model, std::span<const ValueId> values,
-                              const Calibration& calibration,
+                              const PassContext& context,
                               const std::function<void(double)>& progress,
                               const std::function<void(ValueId, SmoothingInput&&)>& take);
+
+// Whether there are data, or a calibration file with rows.
+[[nodiscard]] bool has_smoothing_inputs(const PassContext& context);
 
 }  // namespace onnxpress

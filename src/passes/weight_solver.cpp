@@ -13,7 +13,10 @@
 namespace onnxpress {
 
 struct StageSolver::Rows {
-  PairGram moments;
+  explicit Rows(const PairGram& given) : moments(given) {}
+  Rows(const PairGram& a, const PairGram& b) : sum(a), moments(sum) { sum += b; }
+  PairGram sum;  // of two parts; else empty
+  const PairGram& moments;
   std::optional<GptqFactor> factored;
   std::optional<PairJudge> judging;
   const GptqFactor& factor(const GptqOptions& options) {
@@ -61,10 +64,9 @@ std::string_view name(WeightMethod method) {
 StageSolver::StageSolver(const StageMoments* moments, SolverOptions options, ThreadPool& pool)
     : moments_(moments), options_(std::move(options)), pool_(pool) {
   if (moments == nullptr) return;
-  train_ = std::make_unique<Rows>(Rows{moments->train, {}, {}});
-  all_ = std::make_unique<Rows>(Rows{moments->train, {}, {}});
-  all_->moments += moments->held_out;
-  held_out_ = std::make_unique<Rows>(Rows{moments->held_out, {}, {}});
+  train_ = std::make_unique<Rows>(moments->train);
+  held_out_ = std::make_unique<Rows>(moments->held_out);
+  all_ = std::make_unique<Rows>(moments->train, moments->held_out);
 }
 
 StageSolver::~StageSolver() = default;
@@ -109,6 +111,7 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias) {
   const double drift = goal.signal > 0 ? std::sqrt(goal.drift / goal.signal) : 0;
   double least = plain.relative;
   double rounding = plain.rounding;
+  solved.figures.emplace_back("before.output_error", judge.error(goal, w, w, {}, pool_).relative);
   solved.figures.emplace_back("rtn.output_error", least);
   solved.figures.emplace_back("rtn.rounding_error", rounding);
   bool any = false;  // better than plain rounding
@@ -118,7 +121,7 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias) {
     if (way.ridge && judge.error(goal, w, wanted, {}, pool_).relative >= drift * kWorthIt) return;
     const Matrix q = dequantized_matrix(quantize(*train_, way, wanted));
     std::vector<float> change;
-    if (own_bias && options_.bias) change = train_->judge().mean_error(w, q);
+    if (own_bias && options_.bias) change = mean_error(w, q, train_->moments);
     const PairError error = judge.error(goal, w, q, change, pool_);
     for (const bool bias : {false, true}) {
       if (bias && change.empty()) break;
@@ -138,7 +141,7 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias) {
   solved.q = any ? quantize(*all_, best, target(*all_, best))
                  : quantize_rtn(weight_ref(w), options_.grid, pool_);
   const Matrix q = dequantized_matrix(solved.q);
-  if (best.bias) solved.bias_change = all_->judge().mean_error(w, q);
+  if (best.bias) solved.bias_change = mean_error(w, q, all_->moments);
   solved.way = any ? describe(best) : "rtn";
   solved.figures.emplace_back("output_error", least);
   solved.figures.emplace_back("rounding_error", rounding);

@@ -43,7 +43,7 @@ struct SolvedWeight {
 // weights solved for the training rows; the codes that are kept are solved for all rows.
 class StageSolver {
  public:
-  // `moments` may be nullptr: then nothing but the weights counts.
+  // `moments` may be nullptr: then nothing but the weights counts. They must outlive the solver.
   StageSolver(const StageMoments* moments, SolverOptions options, ThreadPool& pool);
   ~StageSolver();
   StageSolver(const StageSolver&) = delete;

@@ -22,6 +22,7 @@ std::string to_toml(const Recipe& recipe) {
     text += "\n[data]\n";
     if (data.path) add("path", *data.path);
     if (data.tokenizer) add("tokenizer", *data.tokenizer);
+    if (data.calibration) add("calibration", *data.calibration);
     if (!data.text.empty()) add("text", data.text);
     if (data.label) add("label", *data.label);
     if (data.samples) add("samples", *data.samples);

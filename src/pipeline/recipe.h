@@ -15,9 +15,10 @@ namespace onnxpress {
 
 // [data] of a recipe: everything that the flags --data, --tokenizer, … say. Unset: not given.
 struct RecipeData {
-  std::optional<std::string> path;       // relative paths count from the recipe's folder
-  std::optional<std::string> tokenizer;  // likewise
-  std::vector<std::string> text;         // columns, one or two
+  std::optional<std::string> path;         // relative paths count from the recipe's folder
+  std::optional<std::string> tokenizer;    // likewise
+  std::optional<std::string> calibration;  // likewise: a file that `calibrate` made
+  std::vector<std::string> text;           // columns, one or two
   std::optional<std::string> label;
   std::optional<std::int64_t> samples;
   std::optional<std::int64_t> seed;

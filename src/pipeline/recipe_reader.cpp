@@ -108,13 +108,15 @@ class Reader {
 
   void read_data(const toml::table& data) {
     check_keys(data,
-               {"path", "tokenizer", "text", "label", "samples", "seed", "max_length", "batch"},
+               {"path", "tokenizer", "calibration", "text", "label", "samples", "seed",
+                "max_length", "batch"},
                "[data]");
     RecipeData& d = recipe_.data;
     for (const auto& [key, node] : data) {
       const std::string_view name = key.str();
       if (name == "path") d.path = text(node, name);
       if (name == "tokenizer") d.tokenizer = text(node, name);
+      if (name == "calibration") d.calibration = text(node, name);
       if (name == "text") {
         d.text = node.is_string() ? std::vector{text(node, name)} : texts(node, name);
       }

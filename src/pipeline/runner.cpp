@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/error_codes.h"
@@ -51,7 +52,10 @@ void set_metadata(Model& model, std::string_view key, const std::string& value) 
 class Runner {
  public:
   Runner(Model& model, const Recipe& recipe, const RunOptions& options)
-      : model_(model), recipe_(recipe), options_(options), pool_(options.threads) {}
+      : model_(model), recipe_(recipe), options_(options), pool_(options.threads) {
+    if (options.calibration == nullptr || !options.calibration->file) return;
+    original_.emplace(*options.calibration->file);
+  }
 
   std::vector<PassReport> run() {
     std::vector<PassReport> reports;
@@ -97,7 +101,7 @@ class Runner {
 
     PassContext context(
         model_, pool_, [this](double done) { report_progress(done); }, options_.calibration,
-        options_.dry_run);
+        options_.dry_run, original_ ? &*original_ : nullptr);
     PassPlan plan = pass->plan(context);
     PassResult result = pass->apply(plan, context);
     model_.graph.remove_unused();
@@ -145,6 +149,7 @@ class Runner {
   const Recipe& recipe_;
   const RunOptions& options_;
   ThreadPool pool_;
+  std::optional<OriginalStatistics> original_;  // the calibration file's
   std::size_t index_ = 0;
 };
 

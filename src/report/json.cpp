@@ -33,13 +33,15 @@ Json number(double value) {
   return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
 
+// Why `value` is null in JSON.
+const char* status_of(double value) {
+  if (std::isnan(value)) return "nan";
+  return value > 0 ? "inf" : "-inf";
+}
+
 void put_number(Json& object, const char* key, double value) {
   object[key] = number(value);
-  if (std::isnan(value)) {
-    object["status"] = "nan";
-  } else if (std::isinf(value)) {
-    object["status"] = value > 0 ? "inf" : "-inf";
-  }
+  if (!std::isfinite(value)) object["status"] = status_of(value);
 }
 
 Json to_json(const Metric& metric) {
@@ -88,13 +90,22 @@ Json object(const std::vector<std::pair<std::string, Value>>& pairs) {
   return json;
 }
 
+// Those that are no numbers are null, and a second object says what they are.
+void put_figures(Json& json, const std::vector<std::pair<std::string, double>>& figures) {
+  if (figures.empty()) return;
+  for (const auto& [name, value] : figures) {
+    json["figures"][name] = number(value);
+    if (!std::isfinite(value)) json["figures_status"][name] = status_of(value);
+  }
+}
+
 Json to_json(const UnitRecord& unit) {
   Json json{{"unit", unit.unit},
             {"decision", unit.decision},
             {"reason", unit.reason},
             {"bytes_before", unit.bytes_before},
             {"bytes_after", unit.bytes_after}};
-  if (!unit.figures.empty()) json["figures"] = object(unit.figures);
+  put_figures(json, unit.figures);
   return json;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "report/format.h"
 #include "report/table.h"
@@ -151,6 +152,45 @@ FigureTable units_of(const PassRecord& pass) {
   return table;
 }
 
+std::optional<double> figure(const UnitRecord& unit, std::string_view name) {
+  const auto at = std::ranges::find(unit.figures, name, &std::pair<std::string, double>::first);
+  return at == unit.figures.end() ? std::nullopt : std::optional(at->second);
+}
+
+// The units of all passes whose output is farthest from the original's, or, where no data said how
+// far it is, whose weights lost most.
+void add_worst_units(const Document& document, std::vector<FigureTable>& tables) {
+  constexpr std::size_t kShown = 10;
+  struct Row {
+    const PassRecord* pass;
+    const UnitRecord* unit;
+    std::optional<double> error, sqnr;
+  };
+  std::vector<Row> rows;
+  for (const PassRecord& pass : document.passes) {
+    for (const UnitRecord& unit : pass.units) {
+      const Row row{&pass, &unit, figure(unit, "output_error"), figure(unit, "sqnr_db")};
+      if (row.sqnr) rows.push_back(row);
+    }
+  }
+  std::ranges::stable_sort(rows, [](const Row& a, const Row& b) {
+    if (a.error.has_value() != b.error.has_value()) return a.error.has_value();
+    return a.error ? *a.error > *b.error : *a.sqnr < *b.sqnr;
+  });
+  if (rows.size() > kShown) rows.resize(kShown);
+  if (rows.empty()) return;
+  FigureTable table{
+      "units that lost most", {"unit", "pass", "SQNR", "output error before", "after"}, {}, false};
+  const auto percent = [](std::optional<double> share) {
+    return share ? fmt::format("{:.2f} %", 100 * *share) : std::string();
+  };
+  for (const Row& row : rows) {
+    table.rows.push_back({row.unit->unit, row.pass->pass, fmt::format("{:.1f} dB", *row.sqnr),
+                          percent(figure(*row.unit, "before.output_error")), percent(row.error)});
+  }
+  tables.push_back(std::move(table));
+}
+
 }  // namespace
 
 void add_measured_tables(const Document& document, bool verbose, std::vector<FigureTable>& tables) {
@@ -159,6 +199,7 @@ void add_measured_tables(const Document& document, bool verbose, std::vector<Fig
       if (!pass.units.empty()) tables.push_back(units_of(pass));
     }
   }
+  if (verbose) add_worst_units(document, tables);
   if (document.models.empty()) return;
   if (document.verb == "bench") {
     tables.push_back(one_row_a_model(document));

@@ -14,5 +14,15 @@ TEST(AdviseDamping, FewTokensWantMore) {
   EXPECT_NE(advise_damping(100, 768).warning.find("3072"), std::string::npos);
 }
 
+TEST(AdviseDamping, CountsRowsThatAreHeldOut) {
+  StageMoments moments;
+  moments.train.edited = Gram(8);
+  moments.train.edited.rows = 24;
+  EXPECT_EQ(advise_damping(moments).damping, 0.05);
+  moments.held_out.edited = Gram(8);
+  moments.held_out.edited.rows = 8;
+  EXPECT_EQ(advise_damping(moments).damping, 0.01);
+}
+
 }  // namespace
 }  // namespace onnxpress

@@ -56,6 +56,35 @@ class Calibrate(CliTest):
             result = self.fail_with(3, "E0507", "calibrate", "--merge", f"{name}.calib", "-o", "x.calib")
             self.assertIn(f"{name}.calib", result.err)
 
+    def test_compress_takes_the_file_for_data(self):
+        self.calibrate("a.calib")
+        for preset in "int8", "int4-gptq":
+            document = self.succeed("compress", VIT, "-o", f"{preset}.onnx", "--preset", preset,
+                                    "--calibration", "a.calib", "--json").document
+            self.assertTrue(any(entry["path"] == "a.calib" for entry in document["inputs"]))
+            units = document["passes"][-1]["units"]
+            changed = [unit for unit in units if unit["decision"] == "change"]
+            self.assertGreater(len(changed), 10)
+            for unit in changed:
+                self.assertIn("calibration file", unit["reason"])
+                self.assertLess(unit["figures"]["output_error"], unit["figures"]["rtn.output_error"] * 1.0001)
+        (self.folder / "r.toml").write_text('schema = 1\n[data]\ncalibration = "a.calib"\n'
+                                            '[[pass]]\nname = "quantize_weights"\nmethod = "gptq"\n')
+        self.succeed("compress", VIT, "-o", "r.onnx", "--recipe", "r.toml")
+
+    def test_compress_refuses_a_file_that_does_not_fit(self):
+        self.calibrate("a.calib", "--no-gram")
+        self.fail_with(3, "E0508", "compress", SST2, "-o", "x.onnx", "--preset", "int8", "--calibration", "a.calib")
+        self.fail_with(3, "E0508", "compress", SST2, "--dry-run", "--preset", "int8", "--calibration", "a.calib")
+        self.fail_with(5, "E0201", "compress", VIT, "-o", "x.onnx", "--preset", "int8", "--calibration", "no.calib")
+        result = self.fail_with(2, "E0006", "compress", VIT, "-o", "x.onnx", "--preset", "int4-gptq",
+                                "--calibration", "a.calib")
+        self.assertIn("--no-gram", result.err)
+        self.fail_with(2, "E0005", "compress", VIT, "-o", "a.calib", "--force", "--calibration", "a.calib")
+        good = (self.folder / "a.calib").read_bytes()
+        (self.folder / "cut.calib").write_bytes(good[:-10])
+        self.fail_with(3, "E0507", "compress", VIT, "-o", "x.onnx", "--preset", "int8", "--calibration", "cut.calib")
+
     def test_existing_files_stay_unless_forced(self):
         self.calibrate("a.calib", "--no-gram")
         (self.folder / "kept.calib").write_text("precious")

@@ -95,6 +95,43 @@ TEST(RenderJson, SaysWhyANumberIsMissing) {
   EXPECT_EQ(metrics[1]["status"], "inf");
 }
 
+TEST(RenderJson, SaysWhyAFigureOfAUnitIsMissing) {
+  Document document = example();
+  document.passes = {{.pass = "quantize_weights"}};
+  document.passes[0].units = {
+      {"a", "change", "", 4, 1, {{"sqnr_db", std::numeric_limits<double>::infinity()}}},
+      {"b", "change", "", 4, 1, {{"sqnr_db", 30}, {"output_error", 0.25}}}};
+  const json units = json::parse(render(document, Format::json))["passes"][0]["units"];
+  EXPECT_TRUE(units[0]["figures"]["sqnr_db"].is_null());
+  EXPECT_EQ(units[0]["figures_status"]["sqnr_db"], "inf");
+  EXPECT_EQ(units[1]["figures"]["output_error"], 0.25);
+  EXPECT_FALSE(units[1].contains("figures_status"));
+}
+
+TEST(RenderHuman, VerboseListsTheUnitsThatLostMost) {
+  Document document = example();
+  document.passes = {{.pass = "quantize_weights"}};
+  document.passes[0].units = {
+      {"good",
+       "change",
+       "",
+       4,
+       1,
+       {{"before.output_error", 0.01}, {"output_error", 0.02}, {"sqnr_db", 30}}},
+      {"bad",
+       "change",
+       "",
+       4,
+       1,
+       {{"before.output_error", 0.05}, {"output_error", 0.25}, {"sqnr_db", 20}}}};
+  EXPECT_THAT(render(document, Format::human), Not(HasSubstr("lost most")));
+  const std::string text = render(document, Format::human, {.color = false, .verbose = true});
+  const std::string worst = text.substr(text.find("units that lost most"));
+  EXPECT_LT(worst.find("bad"), worst.find("good"));
+  EXPECT_THAT(worst, HasSubstr("25.00 %"));
+  EXPECT_THAT(worst, HasSubstr("20.0 dB"));
+}
+
 TEST(RenderJson, TakesNamesThatAreNotUtf8) {
   Document document = example();
   document.models[0].path = "bad\xff.onnx";

@@ -77,6 +77,9 @@ std::unique_ptr<Command> add_compress(CLI::App& program) {
   app->add_flag("--dry-run", request.dry_run, "only tell what would be done, and the exact size");
   add_recipe_flags(*app, *command);
   add_data_flags(*app, request.data);
+  app->add_option("--calibration", request.calibration, "statistics of this model (calibrate -o)")
+      ->type_name("FILE.calib")
+      ->group("Data");
   app->add_flag("--latency", request.latency, "time the models even without data")->group("Data");
   app->add_option("--sequence", request.sequence, "tokens that latency is measured on")
       ->type_name("N")

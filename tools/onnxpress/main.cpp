@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <exception>
 #include <new>
@@ -16,6 +17,7 @@ namespace {
 
 constexpr int kReaderGone = 128 + 13;  // as a shell reports a process that SIGPIPE ended
 constexpr int kInternalExit = 70;
+constexpr int kLargeBlock = 1 << 20;  // bytes, given back to the system as soon as they are free
 
 using AddCommand = std::unique_ptr<Command> (*)(CLI::App&);
 
@@ -174,10 +176,16 @@ int run_program(std::vector<std::string> arguments) {
 }
 
 }  // namespace
+
+// Otherwise blocks of many megabytes, which matrices come and go in, leave holes in the heap.
+void give_back_large_blocks() {
+  ::mallopt(M_MMAP_THRESHOLD, kLargeBlock);
+}
 }  // namespace onnxpress::cli
 
 int main(int argc, char** argv) {
   try {
+    onnxpress::cli::give_back_large_blocks();
     onnxpress::cli::occupy_standard_descriptors();
     onnxpress::cli::install_signal_handlers();
     const std::span<char*> all(argv, static_cast<std::size_t>(argc));
