@@ -40,7 +40,7 @@ struct GptqResult {
 // algorithm 1). Scales are set before the loop, so that the order of the inputs needs no index at
 // run time ("static groups"). With refinement, scales then codes are moved to the minimum with all
 // others fixed, which never makes the trace larger but for rounding.
-// Throws Error: bad_option (grid), bad_data (a weight is NaN or infinite).
+// Throws Error: bad_option (grid), tensor_malformed (a weight is NaN or infinite).
 [[nodiscard]] GptqResult quantize_gptq(const Matrix& w, const GptqFactor& factor, const Grid& grid,
                                        const GptqOptions& options, ThreadPool& pool);
 

@@ -217,9 +217,6 @@ class QuantizeDynamic : public Pass {
     const auto w =
         weight == nullptr ? std::nullopt : weight_ref(*weight, matrix_layout(unit.layout));
     if (!w) return {.refusal = "the weight is not a matrix of floats"};
-    if (find_non_finite(*w, context.pool())) {
-      return {.refusal = "the weight holds NaN or infinity"};
-    }
     return {.reason = "INT8 per channel, inputs UINT8 at run time",
             .bytes_after =
                 stored_bytes(Storage::integer, kInt8, w->in, w->out) + factor_bytes(product)};

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/error_codes.h"
-#include "numerics/quantize_rtn.h"
+#include "numerics/weight_outlier.h"
 #include "pack/block_codes.h"
 #include "pack/matmul_nbits.h"
 #include "pack/qdq.h"
@@ -29,6 +29,7 @@ struct Options : UnitOptions {
   std::string storage = "auto";
   std::int64_t accuracy_level = 0;
   bool clip = true;
+  double outlier_limit = 0;
   double damping = 0.01;
   bool activation_order = true;
   std::int64_t refine = 2;
@@ -61,6 +62,12 @@ const OptionTable<Options>& table() {
        0,
        4},
       {"clip", &Options::clip, "search the range of each group, below 8 bits"},
+      {"outlier_limit",
+       &Options::outlier_limit,
+       "weights beyond so many times the RMS of their channel's others are cut to it; 0: none",
+       {},
+       0,
+       1e6},
       {"damping",
        &Options::damping,
        "gptq: added to the Gram, share of its mean energy",
@@ -191,8 +198,8 @@ class QuantizeWeights : public Pass {
     }
     const Tensor weight = *graph.constant(unit.weight);
     const std::string name = graph.value(unit.weight).name;
-    SolvedWeight solved =
-        solver.solve(*weight_ref(weight, matrix_layout(unit.layout)), has_own_bias(graph, unit));
+    SolvedWeight solved = solve(*weight_ref(weight, matrix_layout(unit.layout)),
+                                has_own_bias(graph, unit), solver, work.context.pool());
     if (!solved.bias_change.empty()) add_to_bias(graph, unit, solved.bias_change);
     if (storage_ == Storage::matmul_nbits) {
       work.packed[unit.weight] = pack_matmul_nbits(graph, solved.q, name);
@@ -206,6 +213,16 @@ class QuantizeWeights : public Pass {
     if (uses_data()) {
       work.result.ways[row] = fmt::format("{} {}", to_string(grid_), solved.way);
     }
+  }
+
+  [[nodiscard]] SolvedWeight solve(const WeightRef& w, bool own_bias, StageSolver& solver,
+                                   ThreadPool& pool) const {
+    if (options_.outlier_limit == 0) return solver.solve(w, own_bias);
+    Matrix cut = to_matrix(w);
+    cut_outliers(cut, options_.outlier_limit, pool);
+    SolvedWeight solved = solver.solve(weight_ref(cut), own_bias);
+    solved.q = with_layout(std::move(solved.q), w.layout);
+    return solved;
   }
 
   // One operator in the place of the product; Gemm's C is added behind it.
@@ -268,9 +285,6 @@ class QuantizeWeights : public Pass {
     const auto w =
         weight == nullptr ? std::nullopt : weight_ref(*weight, matrix_layout(unit.layout));
     if (!w) return {.refusal = "the weight is not a matrix of floats"};
-    if (find_non_finite(*w, context.pool())) {
-      return {.refusal = "the weight holds NaN or infinity"};
-    }
     return {.reason = to_string(grid_),
             .bytes_after = stored_bytes(storage_, grid_, w->in, w->out)};
   }
