@@ -26,8 +26,9 @@ struct GptqFactor {
   std::vector<float> energy;  // its diagonal without damping, at least a tiny share of the mean
 };
 
-// The damping is raised step by step until the Gram can be factored. A Gram without any energy (an
-// input that is always zero) counts as the identity.
+// The damping is raised step by step until the Gram can be factored. One without any energy (an
+// input that is always zero), with numbers that are not finite, or that no sane damping helps,
+// counts as the identity.
 [[nodiscard]] GptqFactor factor_for_gptq(const Gram& gram, const GptqOptions& options);
 
 struct GptqResult {

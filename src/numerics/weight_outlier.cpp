@@ -76,13 +76,22 @@ std::vector<WeightOutlier> find_outliers(const WeightRef& w, double ratio, Threa
   return found;
 }
 
-void cut_outliers(Matrix& w, double ratio, ThreadPool& pool) {
-  // A second outlier hides behind the first, which counts in its RMS.
-  for (std::int64_t round = 0; round < w.rows; ++round) {
-    const auto outliers = find_outliers(weight_ref(w), ratio, pool);
-    if (outliers.empty()) return;
-    for (const WeightOutlier& o : outliers) {
-      w(o.input, o.output) = std::copysign(static_cast<float>(ratio * o.rms), o.value);
+void cut_outliers(Matrix& w, double ratio) {
+  for (std::int64_t o = 0; o < w.columns; ++o) {
+    std::vector<double> sizes;
+    for (std::int64_t i = 0; i < w.rows; ++i) {
+      sizes.push_back(std::fabs(static_cast<double>(w(i, o))));
+    }
+    std::ranges::sort(sizes);
+    double energy = 0;
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      const double limit = ratio * std::sqrt(energy / static_cast<double>(std::max(i, std::size_t{1})));
+      if (i > sizes.size() / 2 && limit > 0 && sizes[i] > limit) {
+        const auto most = static_cast<float>(limit);
+        for (std::int64_t j = 0; j < w.rows; ++j) w(j, o) = std::clamp(w(j, o), -most, most);
+        break;
+      }
+      energy += sizes[i] * sizes[i];
     }
   }
 }

@@ -28,7 +28,8 @@ struct WeightOutlier {
 [[nodiscard]] std::vector<WeightOutlier> find_outliers(const WeightRef& w, double ratio,
                                                        ThreadPool& pool);
 
-// Cuts those weights of w [in, out] to `ratio` times the RMS of the others, until none is left.
-void cut_outliers(Matrix& w, double ratio, ThreadPool& pool);
+// Cuts the weights of w [in, out] that are larger than `ratio` times the RMS of all smaller ones of
+// their output channel; at most half a channel is cut.
+void cut_outliers(Matrix& w, double ratio);
 
 }  // namespace onnxpress

@@ -64,7 +64,7 @@ const OptionTable<Options>& table() {
       {"clip", &Options::clip, "search the range of each group, below 8 bits"},
       {"outlier_limit",
        &Options::outlier_limit,
-       "weights beyond so many times the RMS of their channel's others are cut to it; 0: none",
+       "weights beyond so many times the RMS of their channel's smaller ones are cut; 0: none",
        {},
        0,
        1e6},
@@ -199,7 +199,7 @@ class QuantizeWeights : public Pass {
     const Tensor weight = *graph.constant(unit.weight);
     const std::string name = graph.value(unit.weight).name;
     SolvedWeight solved = solve(*weight_ref(weight, matrix_layout(unit.layout)),
-                                has_own_bias(graph, unit), solver, work.context.pool());
+                                has_own_bias(graph, unit), solver);
     if (!solved.bias_change.empty()) add_to_bias(graph, unit, solved.bias_change);
     if (storage_ == Storage::matmul_nbits) {
       work.packed[unit.weight] = pack_matmul_nbits(graph, solved.q, name);
@@ -215,11 +215,10 @@ class QuantizeWeights : public Pass {
     }
   }
 
-  [[nodiscard]] SolvedWeight solve(const WeightRef& w, bool own_bias, StageSolver& solver,
-                                   ThreadPool& pool) const {
+  [[nodiscard]] SolvedWeight solve(const WeightRef& w, bool own_bias, StageSolver& solver) const {
     if (options_.outlier_limit == 0) return solver.solve(w, own_bias);
     Matrix cut = to_matrix(w);
-    cut_outliers(cut, options_.outlier_limit, pool);
+    cut_outliers(cut, options_.outlier_limit);
     SolvedWeight solved = solver.solve(weight_ref(cut), own_bias);
     solved.q = with_layout(std::move(solved.q), w.layout);
     return solved;

@@ -35,13 +35,6 @@ TensorMap inputs() {
   return {{"input_ids", ids(6)}};
 }
 
-const UnitPlan& unit_of(const WayResult& run, std::string_view weight) {
-  for (const UnitPlan& unit : run.plan.units) {
-    if (unit.label.find(weight) != std::string::npos) return unit;
-  }
-  throw std::runtime_error("no unit of " + std::string(weight));
-}
-
 struct Odd {
   const char* name;
   const char* weight;
@@ -135,8 +128,8 @@ TEST(OddWeights, NanAndInfinityStayAsTheyAreWithAWarning) {
           ASSERT_NE(refused, run.plan.units.end());
           EXPECT_EQ(refused->decision, Decision::keep);
           EXPECT_EQ(refused->bytes_after, refused->bytes_before);
-          EXPECT_EQ(*model.graph.constant(id), *original.graph.constant(id));
-          if (way.pass != "smooth") {
+          if (way.pass != "smooth") {  // which may move another unit's scales into it
+            EXPECT_EQ(*model.graph.constant(id), *original.graph.constant(id));
             EXPECT_THAT(run.plan.not_finite, testing::ElementsAre(HasSubstr("[3, 7]")));
             EXPECT_THAT(run.plan.warnings, testing::Contains(HasSubstr("[3, 7] is NaN or inf")));
           }
