@@ -74,6 +74,12 @@ MatrixLayout matrix_layout(WeightLayout layout) {
   return layout == WeightLayout::in_out ? MatrixLayout::in_out : MatrixLayout::out_in;
 }
 
+bool is_read_transposed(const TransformerView& view, const LinearUnit& unit) {
+  return std::ranges::any_of(view.units(), [&](const LinearUnit& other) {
+    return other.weight == unit.weight && other.layout != unit.layout;
+  });
+}
+
 ValueId cast(Graph& graph, ValueId value, DType from, DType to, std::string_view hint) {
   if (from == to) return value;
   return graph.add("Cast", {value}, {{"to", static_cast<std::int64_t>(to)}}, hint, "", to,

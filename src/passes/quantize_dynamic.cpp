@@ -208,10 +208,8 @@ class QuantizeDynamic : public Pass {
                     "it once for both"};
       }
     }
-    for (const LinearUnit& other : context.view().units()) {
-      if (other.weight == unit.weight && other.layout != unit.layout) {
-        return {.refusal = "another unit reads the weight transposed"};
-      }
+    if (is_read_transposed(context.view(), unit)) {
+      return {.refusal = "another unit reads the weight transposed"};
     }
     const Tensor* weight = graph.constant(unit.weight);
     const auto w =

@@ -313,6 +313,9 @@ class QuantizeStatic : public Pass {
       return {.refusal = *why};
     }
     if (graph.value(unit.weight).is_output) return {.refusal = "the weight is a graph output"};
+    if (is_read_transposed(context.view(), unit)) {
+      return {.refusal = "another unit reads the weight transposed"};
+    }
     for (const Embedding& embedding : context.view().embeddings()) {
       if (embedding.table == unit.weight) {
         return {.refusal = "shared with an embedding: quantize_embeddings stores it once for both"};

@@ -273,6 +273,9 @@ class QuantizeWeights : public Pass {
       if (std::string why = why_not_one_operator(unit, graph); !why.empty()) {
         return {.refusal = std::move(why)};
       }
+      if (is_read_transposed(context.view(), unit)) {
+        return {.refusal = "another unit reads the weight transposed"};
+      }
     }
     if (graph.value(unit.weight).is_output) return {.refusal = "the weight is a graph output"};
     for (const Embedding& embedding : context.view().embeddings()) {

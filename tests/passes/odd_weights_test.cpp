@@ -204,6 +204,24 @@ TEST(OddWeights, SizesThatGroupsDoNotDivide) {
   }
 }
 
+TEST(OddWeights, AWeightThatIsReadBothWaysServesBoth) {
+  Model original = test::odd_network({64, 64}, false);
+  Graph& g = original.graph;
+  const ValueId x = *g.find_value("x");
+  const ValueId z = g.add("Gemm", {x, *g.find_value("up")}, {{"transB", std::int64_t{1}}}, "z", "",
+                          DType::float32);
+  g.add_output(z);
+  const TensorMap rows{{"x", noise({20, 64}, 1, 7)}};
+  const TensorMap expected = test::run_model(original, rows);
+  const Dataset data = Dataset::of_arrays({{"x", noise({200, 64}, 1, 11)}}, {});
+  for (const Way& way : test::ways()) {
+    Model model = original;
+    test::run_way(model, way, data);
+    EXPECT_LE(test::relative_difference(expected, test::run_model(model, rows)), way.tolerance)
+        << way.name;
+  }
+}
+
 TEST(OddWeights, AlreadyQuantizedModelsAreLeftWithTheReason) {
   for (const Way& first : test::ways()) {
     if (first.pass == "smooth") continue;

@@ -107,7 +107,7 @@ TEST(Runner, NothingLeftToQuantizeIsAWarningAndAnErrorOfItsOwnIfStrict) {
   const RunResult again = run_recipe(once.model, preset_recipe("int8-weights"));
   EXPECT_THAT(again.passes.back().warnings,
               testing::Contains(testing::HasSubstr("nothing is left to quantize")));
-  EXPECT_EQ(again.weight_bytes_after, once.weight_bytes_after);
+  EXPECT_LE(again.weight_bytes_after, once.weight_bytes_after);
   RunOptions strict;
   strict.strict = true;
   try {
