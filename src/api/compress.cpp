@@ -104,6 +104,7 @@ RunResult run_passes(Recorder& recorder, Model model, const Recipe& recipe,
   RunOptions options;
   options.threads = request.engine.threads;
   options.dry_run = request.dry_run;
+  options.strict = request.strict;
   options.calibration = calibration;
   options.cancelled = recorder.control().cancelled;
   options.tool_version = version();
@@ -127,6 +128,13 @@ RunResult run_passes(Recorder& recorder, Model model, const Recipe& recipe,
     recorder.document.passes.push_back(record_of(report));
   }
   return result;
+}
+
+void warn_if_no_smaller(Recorder& recorder) {
+  const std::int64_t before = recorder.document.models[0].bytes;
+  const std::int64_t after = recorder.document.models[1].bytes;
+  if (after < before) return;
+  recorder.warn("W0102", fmt::format("the result is not smaller: {} bytes, {} before", after, before));
 }
 
 // Measures the staged result beside the original.
@@ -222,6 +230,7 @@ Document compress(const CompressRequest& request, const Control& control) {
   });
   document.models[1].bytes = staged->bytes();
   api::add_ratio(document);
+  warn_if_no_smaller(recorder);
   if (measures) measure(recorder, resolved, original, *staged, data, timing);
   document.peak_memory_bytes = peak_memory_bytes();
 

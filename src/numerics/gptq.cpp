@@ -16,6 +16,7 @@ namespace {
 using dense::kPanel;
 
 constexpr double kTinyEnergy = 1e-6;  // of the mean
+constexpr double kMostDamping = 1e6;  // what needs more is no Gram
 
 std::vector<double> diagonal_of(const Gram& gram) {
   std::vector<double> diagonal(static_cast<std::size_t>(gram.size));
@@ -35,7 +36,8 @@ GptqFactor factor_for_gptq(const Gram& gram, const GptqOptions& options) {
   std::vector<double> diagonal = gram.rows > 0 ? diagonal_of(gram) : std::vector<double>(size);
   double mean = std::accumulate(diagonal.begin(), diagonal.end(), 0.0) /
                 static_cast<double>(std::max<std::int64_t>(k, 1));
-  const bool usable = std::isfinite(mean) && mean > 0;
+  const auto finite = [](double x) { return std::isfinite(x); };
+  const bool usable = mean > 0 && finite(mean) && std::ranges::all_of(gram.xx, finite);
   if (!usable) {
     std::ranges::fill(diagonal, 1.0);
     mean = 1;
@@ -69,6 +71,7 @@ GptqFactor factor_for_gptq(const Gram& gram, const GptqOptions& options) {
       factor.damping = damping;
       break;
     }
+    if (damping > kMostDamping) return factor_for_gptq(Gram(k), options);
   }
   factor.gram.resize(size * size);
   for (std::int64_t i = 0; i < k; ++i) {

@@ -26,8 +26,9 @@ struct GptqFactor {
   std::vector<float> energy;  // its diagonal without damping, at least a tiny share of the mean
 };
 
-// The damping is raised step by step until the Gram can be factored. A Gram without any energy (an
-// input that is always zero) counts as the identity.
+// The damping is raised step by step until the Gram can be factored. One without any energy (an
+// input that is always zero), with numbers that are not finite, or that no sane damping helps,
+// counts as the identity.
 [[nodiscard]] GptqFactor factor_for_gptq(const Gram& gram, const GptqOptions& options);
 
 struct GptqResult {
@@ -40,7 +41,7 @@ struct GptqResult {
 // algorithm 1). Scales are set before the loop, so that the order of the inputs needs no index at
 // run time ("static groups"). With refinement, scales then codes are moved to the minimum with all
 // others fixed, which never makes the trace larger but for rounding.
-// Throws Error: bad_option (grid), bad_data (a weight is NaN or infinite).
+// Throws Error: bad_option (grid), tensor_malformed (a weight is NaN or infinite).
 [[nodiscard]] GptqResult quantize_gptq(const Matrix& w, const GptqFactor& factor, const Grid& grid,
                                        const GptqOptions& options, ThreadPool& pool);
 

@@ -168,7 +168,7 @@ class Rounder {
     if (!grid_.symmetric) q_.zero_points[at] = static_cast<std::uint8_t>(s.zero);
   }
   [[noreturn]] static void refuse_non_finite() {
-    throw Error(codes::bad_data, "a weight is NaN or infinite",
+    throw Error(codes::tensor_malformed, "a weight is NaN or infinite",
                 "leave this unit out with exclude, or export the model again");
   }
 
@@ -230,7 +230,7 @@ QuantizedMatrix quantize_rtn(const WeightRef& w, const Grid& grid, ThreadPool& p
   } catch (const Error&) {
     const auto place = find_non_finite(w, pool);
     if (!place) throw;
-    throw Error(codes::bad_data,
+    throw Error(codes::tensor_malformed,
                 fmt::format("the weight at [{}, {}] is NaN or infinite", *place / w.columns(),
                             *place % w.columns()),
                 "leave this unit out with exclude, or export the model again");

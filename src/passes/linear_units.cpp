@@ -4,14 +4,36 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
+#include "passes/odd_weights.h"
 #include "passes/selection.h"
 #include "passes/weight_bytes.h"
 
 namespace onnxpress {
 namespace {
+
+// Float weights whose numbers can't be rounded. A weight of several units is looked at once.
+class OddWeights {
+ public:
+  explicit OddWeights(PassContext& context) : context_(context) {}
+
+  std::string refuse(const LinearUnit& unit, PassPlan& plan) {
+    const auto [known, fresh] = known_.try_emplace(unit.weight);
+    const Tensor* weight = context_.graph().constant(unit.weight);
+    if (!fresh || weight == nullptr) return known->second;
+    if (const auto w = weight_ref(*weight, matrix_layout(unit.layout))) {
+      known->second = refuse_odd_weight(*w, unit.label, "output channel", context_.pool(), plan);
+    }
+    return known->second;
+  }
+
+ private:
+  PassContext& context_;
+  std::map<ValueId, std::string> known_;  // "" for those that can be rounded
+};
 
 // The first reason that keeps a unit as it is. Gemm's factors and transposed input do not: what
 // quantizes a weight leaves them where they are, or carries them over.
@@ -52,6 +74,12 @@ MatrixLayout matrix_layout(WeightLayout layout) {
   return layout == WeightLayout::in_out ? MatrixLayout::in_out : MatrixLayout::out_in;
 }
 
+bool is_read_transposed(const TransformerView& view, const LinearUnit& unit) {
+  return std::ranges::any_of(view.units(), [&](const LinearUnit& other) {
+    return other.weight == unit.weight && other.layout != unit.layout;
+  });
+}
+
 ValueId cast(Graph& graph, ValueId value, DType from, DType to, std::string_view hint) {
   if (from == to) return value;
   return graph.add("Cast", {value}, {{"to", static_cast<std::int64_t>(to)}}, hint, "", to,
@@ -69,6 +97,7 @@ PassPlan plan_units(PassContext& context, const UnitOptions& options, bool ask_q
   PassPlan plan;
   plan.unmatched_globs = selection.unmatched(labels);
   std::set<ValueId> counted;
+  OddWeights odd(context);
   for (std::size_t i = 0; i < units.size(); ++i) {
     const LinearUnit& unit = units[i];
     UnitPlan row{.label = unit.label, .kind = "linear", .target = static_cast<std::int64_t>(i)};
@@ -90,6 +119,8 @@ PassPlan plan_units(PassContext& context, const UnitOptions& options, bool ask_q
         row.reason = std::move(outcome.refusal);
       } else if (!quantized && (saved <= 0 || saved < threshold)) {
         row.reason = fmt::format("would save only {} bytes", static_cast<std::int64_t>(saved));
+      } else if (std::string unfit = odd.refuse(unit, plan); !unfit.empty()) {
+        row.reason = std::move(unfit);
       } else {
         row.decision = Decision::change;
         row.reason = std::move(outcome.reason);

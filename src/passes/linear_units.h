@@ -25,6 +25,9 @@ struct UnitOptions {
 [[nodiscard]] std::optional<WeightRef> weight_ref(const Tensor& tensor, MatrixLayout layout);
 [[nodiscard]] MatrixLayout matrix_layout(WeightLayout layout);
 
+// Whether another unit reads the weight transposed, so that one stored matrix can't serve both.
+[[nodiscard]] bool is_read_transposed(const TransformerView& view, const LinearUnit& unit);
+
 // What a pass can do with a unit: the bytes its weight will take and a line that says how, or why
 // the unit stays as it is.
 struct UnitOutcome {

@@ -50,6 +50,9 @@ struct PassPlan {
   // none of any pass that was given them.
   std::vector<std::string> unmatched_globs;
   bool already_quantized = false;  // some unit is left alone because it is quantized already
+  // Units that are left alone because their weights hold NaN or infinity, and where. They are among
+  // the warnings, too; strict runs refuse them.
+  std::vector<std::string> not_finite;
   [[nodiscard]] std::size_t changes() const;
   [[nodiscard]] std::int64_t bytes_before() const;
   [[nodiscard]] std::int64_t bytes_after() const;

@@ -222,18 +222,13 @@ class QuantizeDynamic : public Pass {
                     "it once for both"};
       }
     }
-    for (const LinearUnit& other : context.view().units()) {
-      if (other.weight == unit.weight && other.layout != unit.layout) {
-        return {.refusal = "another unit reads the weight transposed"};
-      }
+    if (is_read_transposed(context.view(), unit)) {
+      return {.refusal = "another unit reads the weight transposed"};
     }
     const Tensor* weight = graph.constant(unit.weight);
     const auto w =
         weight == nullptr ? std::nullopt : weight_ref(*weight, matrix_layout(unit.layout));
     if (!w) return {.refusal = "the weight is not a matrix of floats"};
-    if (find_non_finite(*w, context.pool())) {
-      return {.refusal = "the weight holds NaN or infinity"};
-    }
     return {.reason = "INT8 per channel, inputs UINT8 at run time",
             .bytes_after =
                 stored_bytes(Storage::integer, kInt8, w->in, w->out) + factor_bytes(product)};

@@ -12,6 +12,7 @@
 #include "pack/codes.h"
 #include "pack/storage.h"
 #include "passes/linear_units.h"
+#include "passes/odd_weights.h"
 #include "passes/selection.h"
 #include "passes/weight_bytes.h"
 
@@ -161,6 +162,11 @@ class QuantizeEmbeddings : public Pass {
         row.reason = fmt::format("would save only {} bytes", saved);
       }
       if (row.reason.empty()) {
+        row.reason = refuse_odd_weight(
+            *weight_ref(*context.graph().constant(embedding.table), MatrixLayout::out_in),
+            embedding.label, "row", context.pool(), plan);
+      }
+      if (row.reason.empty()) {
         row.decision = Decision::change;
         row.reason = embedding.tied_with_head && read_by_units(embedding, context)
                          ? "INT8 per row, stored once for the output head as well"
@@ -218,7 +224,6 @@ class QuantizeEmbeddings : public Pass {
           "shared with a product: a scale per channel needs opset 13, the model has {}",
           context.model().opset());
     }
-    if (find_non_finite(*w, context.pool())) return "the table holds NaN or infinity";
     return "";
   }
 

@@ -304,6 +304,9 @@ class QuantizeStatic : public Pass {
       return {.refusal = *why};
     }
     if (graph.value(unit.weight).is_output) return {.refusal = "the weight is a graph output"};
+    if (is_read_transposed(context.view(), unit)) {
+      return {.refusal = "another unit reads the weight transposed"};
+    }
     for (const Embedding& embedding : context.view().embeddings()) {
       if (embedding.table == unit.weight) {
         return {.refusal = "shared with an embedding: quantize_embeddings stores it once for both"};
@@ -314,9 +317,6 @@ class QuantizeStatic : public Pass {
         weight == nullptr ? std::nullopt : weight_ref(*weight, matrix_layout(unit.layout));
     if (!w || weight->dtype() != DType::float32) {
       return {.refusal = "the weight is not a matrix of float32"};
-    }
-    if (find_non_finite(*w, context.pool())) {
-      return {.refusal = "the weight holds NaN or infinity"};
     }
     return {.reason = fmt::format("{}, input UINT8", to_string(grid_)),
             .bytes_after = stored_bytes(Storage::qdq, grid_, w->in, w->out)};

@@ -10,6 +10,7 @@
 #include "base/error_codes.h"
 #include "calib/advice.h"
 #include "numerics/quantize_rtn.h"
+#include "numerics/weight_outlier.h"
 #include "pack/block_codes.h"
 #include "pack/matmul_nbits.h"
 #include "pack/qdq.h"
@@ -31,6 +32,7 @@ struct Options : UnitOptions {
   std::string storage = "auto";
   std::int64_t accuracy_level = 0;
   bool clip = true;
+  double outlier_limit = 0;
   double damping = 0;
   bool activation_order = true;
   std::int64_t refine = 2;
@@ -63,6 +65,12 @@ const OptionTable<Options>& table() {
        0,
        4},
       {"clip", &Options::clip, "search the range of each group, below 8 bits"},
+      {"outlier_limit",
+       &Options::outlier_limit,
+       "weights beyond so many times the RMS of their channel's smaller ones are cut; 0: none",
+       {},
+       0,
+       1e6},
       {"damping",
        &Options::damping,
        "gptq: added to the Gram, share of its mean energy; 0: 0.01 to 0.1, by the rows of data",
@@ -195,8 +203,8 @@ class QuantizeWeights : public Pass {
     }
     const Tensor weight = *graph.constant(unit.weight);
     const std::string name = graph.value(unit.weight).name;
-    SolvedWeight solved =
-        solver.solve(*weight_ref(weight, matrix_layout(unit.layout)), has_own_bias(graph, unit));
+    SolvedWeight solved = solve(*weight_ref(weight, matrix_layout(unit.layout)),
+                                has_own_bias(graph, unit), solver);
     if (!solved.bias_change.empty()) add_to_bias(graph, unit, solved.bias_change);
     if (storage_ == Storage::matmul_nbits) {
       work.packed[unit.weight] = pack_matmul_nbits(graph, solved.q, name);
@@ -210,6 +218,15 @@ class QuantizeWeights : public Pass {
     if (uses_data()) {
       work.result.ways[row] = fmt::format("{} {}{}", to_string(grid_), solved.way, work.source);
     }
+  }
+
+  [[nodiscard]] SolvedWeight solve(const WeightRef& w, bool own_bias, StageSolver& solver) const {
+    if (options_.outlier_limit == 0) return solver.solve(w, own_bias);
+    Matrix cut = to_matrix(w);
+    cut_outliers(cut, options_.outlier_limit);
+    SolvedWeight solved = solver.solve(weight_ref(cut), own_bias);
+    solved.q = with_layout(std::move(solved.q), w.layout);
+    return solved;
   }
 
   // One operator in the place of the product; Gemm's C is added behind it.
@@ -261,6 +278,9 @@ class QuantizeWeights : public Pass {
       if (std::string why = why_not_one_operator(unit, graph); !why.empty()) {
         return {.refusal = std::move(why)};
       }
+      if (is_read_transposed(context.view(), unit)) {
+        return {.refusal = "another unit reads the weight transposed"};
+      }
     }
     if (graph.value(unit.weight).is_output) return {.refusal = "the weight is a graph output"};
     for (const Embedding& embedding : context.view().embeddings()) {
@@ -272,9 +292,6 @@ class QuantizeWeights : public Pass {
     const auto w =
         weight == nullptr ? std::nullopt : weight_ref(*weight, matrix_layout(unit.layout));
     if (!w) return {.refusal = "the weight is not a matrix of floats"};
-    if (find_non_finite(*w, context.pool())) {
-      return {.refusal = "the weight holds NaN or infinity"};
-    }
     return {.reason = to_string(grid_),
             .bytes_after = stored_bytes(storage_, grid_, w->in, w->out)};
   }

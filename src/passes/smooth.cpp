@@ -153,7 +153,8 @@ class Smooth : public Pass {
     UnitOptions selection;
     selection.include = options_.include;
     selection.exclude = options_.exclude;
-    return smoothing_groups(context.graph(), context.view(), selection, options_.insert_mul);
+    return smoothing_groups(context.graph(), context.view(), selection, options_.insert_mul,
+                            context.pool());
   }
 
   static std::string where(const SmoothingGroups& found, const SmoothingGroup& group,

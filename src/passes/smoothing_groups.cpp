@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "numerics/quantize_rtn.h"
 #include "passes/selection.h"
 
 namespace onnxpress {
@@ -13,7 +14,7 @@ namespace {
 
 // Why the unit itself is not to be scaled, whatever is in front of it.
 std::vector<std::string> own_reasons(const Graph& graph, const TransformerView& view,
-                                     const Selection& selection) {
+                                     const Selection& selection, ThreadPool& pool) {
   std::vector<std::string> reasons;
   for (UnitIndex i = 0; i < view.units().size(); ++i) {
     const LinearUnit& unit = view.units()[i];
@@ -24,6 +25,11 @@ std::vector<std::string> own_reasons(const Graph& graph, const TransformerView& 
     if (why.empty() && graph.node(unit.product).attributes.get_int("transA", 0) != 0) {
       why = "its input is transposed";
     }
+    if (why.empty()) {
+      const auto w = weight_ref(*graph.constant(unit.weight), matrix_layout(unit.layout));
+      if (!w) why = "the weight is not a matrix of floats";
+      if (w && find_non_finite(*w, pool)) why = "the weight holds NaN or infinity";
+    }
     reasons.push_back(std::move(why));
   }
   return reasons;
@@ -32,14 +38,15 @@ std::vector<std::string> own_reasons(const Graph& graph, const TransformerView& 
 }  // namespace
 
 SmoothingGroups smoothing_groups(const Graph& graph, const TransformerView& view,
-                                 const UnitOptions& selection, bool insert_mul) {
+                                 const UnitOptions& selection, bool insert_mul,
+                                 ThreadPool& pool) {
   const Selection chosen(selection.include, selection.exclude);
   std::vector<std::string> labels;
   for (const LinearUnit& unit : view.units()) labels.push_back(unit.label);
   SmoothingGroups found;
   found.unmatched_globs = chosen.unmatched(labels);
   found.folds = find_channel_folds(graph, view);
-  const std::vector<std::string> own = own_reasons(graph, view, chosen);
+  const std::vector<std::string> own = own_reasons(graph, view, chosen, pool);
   found.why_not = own;
 
   const auto tiny = [&](UnitIndex i) { return !view.units()[i].compressible(); };

@@ -28,6 +28,7 @@ struct SmoothingGroups {
 // Which units of a graph can be smoothed, by `selection`: all readers of a fold, or none. With
 // `insert_mul` also units that no fold leads to.
 [[nodiscard]] SmoothingGroups smoothing_groups(const Graph& graph, const TransformerView& view,
-                                               const UnitOptions& selection, bool insert_mul);
+                                               const UnitOptions& selection, bool insert_mul,
+                                               ThreadPool& pool);
 
 }  // namespace onnxpress

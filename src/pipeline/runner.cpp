@@ -74,8 +74,9 @@ class Runner {
       if (!known.fits) refuse_glob(glob, known.labels);
     }
     if (already_quantized && quantized == 0) {
-      throw Error(codes::already_quantized,
-                  "nothing is left to quantize: what could be is quantized already");
+      const std::string text = "nothing is left to quantize: what could be is quantized already";
+      if (options_.strict) throw Error(codes::already_quantized, text);
+      reports.back().warnings.push_back(text);
     }
     return reports;
   }
@@ -103,6 +104,10 @@ class Runner {
         model_, pool_, [this](double done) { report_progress(done); }, options_.calibration,
         options_.dry_run, original_ ? &*original_ : nullptr);
     PassPlan plan = pass->plan(context);
+    if (options_.strict && !plan.not_finite.empty()) {
+      throw Error(codes::tensor_malformed, plan.not_finite.front(),
+                  "leave this unit out with --exclude, or export the model again");
+    }
     PassResult result = pass->apply(plan, context);
     model_.graph.remove_unused();
     model_.graph.sort();

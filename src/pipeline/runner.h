@@ -25,7 +25,9 @@ struct Progress {
 struct RunOptions {
   int threads = 0;       // 0: as many as there are cores
   bool dry_run = false;  // work on a copy of the graph; the result's model is the input
-  const Calibration* calibration = nullptr;  // for the passes that look at data
+  // Weights that are not finite, and a quantized model with nothing left to quantize, are errors.
+  bool strict = false;
+  const Calibration* calibration = nullptr;  // samples for the passes that look at data
   std::function<void(const Progress&)> progress{};
   const std::atomic<bool>* cancelled = nullptr;  // checked between units; then throws Cancelled
   // Written to the model's metadata_props where not empty.

@@ -164,5 +164,23 @@ def batches(program, name, path):
         yield from ({"input_ids": ids[k:k + 16]} for k in range(0, len(ids), 16))
 
 
+def calibration_words(program, name, path, samples=16):
+    """What to add to a command so that it calibrates on a few real samples of a model."""
+    few = ["--samples", samples]
+    if name.startswith("zoo/"):
+        stored = np.load(path.with_suffix(".npz"))
+        last = max(key.split("/")[0] for key in stored)
+        arrays = program.folder / "calibration.npz"
+        np.savez(arrays, **{k.split("/")[-1]: stored[k] for k in stored if k.startswith(f"{last}/in/")})
+        return ["--data", arrays, *few]
+    if "sst2" in name:
+        return ["--data", ROOT / "models/sst2-minilm-l3/dev.tsv", "--tokenizer", path.parent / "vocab.txt",
+                "--max-length", 128, *few]
+    if name == "gpt-shakespeare":
+        return ["--data", path.parent / "held-out.txt", "--tokenizer", path.parent / "vocab.json", "--window", 64,
+                *few]
+    return ["--data", path.parent / "calibration.npz", *few]
+
+
 def metric(metrics, name):
     return next((m["value"] for m in metrics if m["name"] == name), None)

@@ -79,6 +79,29 @@ TEST(Smooth, SaysWhereScalesWentAndWhatTheyGain) {
   EXPECT_EQ(moved, run.result.changed);
 }
 
+TEST(Smooth, AwqWithEveryScaleOneLeavesRoundToNearestAsItIs) {
+  const OptionValues rtn{{"method", std::string("rtn")},
+                         {"bits", std::int64_t{4}},
+                         {"group", std::int64_t{32}},
+                         {"symmetric", false}};
+  Model plain = test::small_gpt();
+  test::run_pass(plain, "quantize_weights", rtn);
+  Model model = test::small_gpt();
+  const Smoothed run =
+      smooth(model, {{"method", std::string("awq")}, {"strength", 0.0}, {"insert_mul", true}});
+  EXPECT_EQ(run.result.changed, 0U);
+  for (const auto& [unit, figures] : run.result.figures) {
+    EXPECT_EQ(figures[0].second, figures[1].second) << unit;
+  }
+  test::run_pass(model, "quantize_weights", rtn);
+  EXPECT_EQ(to_text(model.graph), to_text(plain.graph));
+  for (const ValueId id : plain.graph.values()) {
+    const Tensor* tensor = plain.graph.constant(id);
+    if (tensor == nullptr) continue;
+    EXPECT_EQ(*model.graph.constant(*model.graph.find_value(plain.graph.value(id).name)), *tensor);
+  }
+}
+
 TEST(Smooth, DoesNothingWithoutData) {
   Model model = test::small_gpt();
   const PassPlan plan = test::run_pass(model, "smooth");

@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <limits>
 
 #include "io/reader.h"
 #include "io/writer.h"
@@ -64,6 +65,31 @@ TEST(Runner, SameBytesForAnyNumberOfThreadsAndEveryRun) {
   }
 }
 
+TEST(Runner, SameBytesForAnyNumberOfThreadsWithData) {
+  const auto folder = test::source_dir() / "models" / "vit-digits";
+  const auto compressed = [&](std::string_view preset, int threads) {
+    const Model model = read_model(folder / "model.onnx");
+    const auto specs = input_specs(model.graph);
+    DataSpec spec;
+    spec.path = folder / "calibration.npz";
+    spec.samples = 48;
+    SessionOptions session;
+    session.threads = threads;
+    const Calibration calibration{CalibrationSet(load_dataset(spec, specs), specs, 16), session};
+    RunOptions options;
+    options.threads = threads;
+    options.calibration = &calibration;
+    return written(run_recipe(model, preset_recipe(preset), options).model, "data.onnx");
+  };
+  for (const Preset& preset : all_presets()) {
+    if (!uses_data(preset_recipe(preset.name))) continue;
+    const std::string first = compressed(preset.name, 1);
+    for (const int threads : {1, 2, 8}) {
+      EXPECT_TRUE(first == compressed(preset.name, threads)) << preset.name << ", " << threads;
+    }
+  }
+}
+
 TEST(Runner, ADryRunPredictsAndChangesNothing) {
   const Model model = read_model(kModel);
   RunOptions dry;
@@ -76,10 +102,16 @@ TEST(Runner, ADryRunPredictsAndChangesNothing) {
   EXPECT_NE(to_text(done.model.graph), to_text(model.graph));
 }
 
-TEST(Runner, NothingLeftToQuantizeIsAnErrorOfItsOwn) {
+TEST(Runner, NothingLeftToQuantizeIsAWarningAndAnErrorOfItsOwnIfStrict) {
   const RunResult once = run_recipe(read_model(kModel), preset_recipe("int8-weights"));
+  const RunResult again = run_recipe(once.model, preset_recipe("int8-weights"));
+  EXPECT_THAT(again.passes.back().warnings,
+              testing::Contains(testing::HasSubstr("nothing is left to quantize")));
+  EXPECT_LE(again.weight_bytes_after, once.weight_bytes_after);
+  RunOptions strict;
+  strict.strict = true;
   try {
-    (void)run_recipe(once.model, preset_recipe("int8-weights"));
+    (void)run_recipe(once.model, preset_recipe("int8-weights"), strict);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(exit_code(error.kind()), 4);
@@ -88,6 +120,34 @@ TEST(Runner, NothingLeftToQuantizeIsAnErrorOfItsOwn) {
   const RunResult dynamic = run_recipe(once.model, preset_recipe("int8-dynamic"));
   EXPECT_GE(dynamic.passes.back().changed, 19U);
   EXPECT_LE(dynamic.weight_bytes_after, once.weight_bytes_after);
+}
+
+TEST(Runner, AWeightThatIsNotFiniteIsAWarningAndAnErrorIfStrict) {
+  Model model = read_model(kModel);
+  for (const ValueId id : model.graph.values()) {
+    const Tensor* tensor = model.graph.constant(id);
+    if (tensor == nullptr || tensor->dtype() != DType::float32 || tensor->rank() != 2) continue;
+    if (tensor->dims() != Dims{384, 1536}) continue;
+    std::vector<float> values(tensor->as<float>().begin(), tensor->as<float>().end());
+    values[1536 * 3 + 5] = std::numeric_limits<float>::quiet_NaN();
+    model.graph.set_constant(id, Tensor::of<float>({384, 1536}, std::move(values)));
+    break;
+  }
+  for (const char* preset : {"int8-weights", "int8-dynamic", "int4"}) {
+    const RunResult result = run_recipe(model, preset_recipe(preset));
+    EXPECT_THAT(result.passes.back().warnings,
+                testing::ElementsAre(testing::HasSubstr("[3, 5] is NaN or infinite")))
+        << preset;
+    RunOptions strict;
+    strict.strict = true;
+    try {
+      (void)run_recipe(model, preset_recipe(preset), strict);
+      FAIL();
+    } catch (const Error& error) {
+      EXPECT_EQ(exit_code(error.kind()), 3);
+      EXPECT_THAT(error.what(), testing::HasSubstr("[3, 5]"));
+    }
+  }
 }
 
 TEST(Runner, WritesWhereTheModelCameFromIntoItsMetadata) {

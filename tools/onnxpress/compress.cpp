@@ -74,6 +74,8 @@ std::unique_ptr<Command> add_compress(CLI::App& program) {
       ->type_name("auto|always|never")
       ->check(CLI::IsMember({"auto", "always", "never"}));
   app->add_flag("--keep-metadata", request.keep_metadata, "keep the exporter's stack traces");
+  app->add_flag("--strict", request.strict,
+                "weights with NaN, and models with nothing left to quantize, are errors");
   app->add_flag("--dry-run", request.dry_run, "only tell what would be done, and the exact size");
   add_recipe_flags(*app, *command);
   add_data_flags(*app, request.data);

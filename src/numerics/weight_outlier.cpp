@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "numerics/weight_outlier.h"
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+
+namespace onnxpress {
+namespace {
+
+constexpr std::int64_t kBlock = 512;  // outputs, or weights of one, that are looked at together
+
+// The largest magnitude of a channel, and the energy of all others.
+struct Channel {
+  double largest = 0;
+  double rest = 0;
+  void add(float x) {
+    const double size = std::fabs(static_cast<double>(x));
+    const double smaller = std::min(size, largest);
+    largest = std::max(size, largest);
+    rest += smaller * smaller;
+  }
+  [[nodiscard]] double rms(std::int64_t count) const {
+    return std::sqrt(rest / static_cast<double>(std::max<std::int64_t>(count - 1, 1)));
+  }
+};
+
+// Channels [begin, end) of a matrix; in either layout, in blocks that are contiguous in memory.
+void look_at(const WeightRef& w, std::int64_t begin, std::int64_t end, Channel* channels) {
+  float buffer[kBlock];
+  if (w.layout == MatrixLayout::in_out) {
+    for (std::int64_t i = 0; i < w.in; ++i) {
+      const auto count = static_cast<std::size_t>(end - begin);
+      read_weights(w, i * w.out + begin, {buffer, count});
+      for (std::size_t o = 0; o < count; ++o) channels[o].add(buffer[o]);
+    }
+    return;
+  }
+  for (std::int64_t o = begin; o < end; ++o) {
+    for (std::int64_t at = 0; at < w.in; at += kBlock) {
+      const auto count = static_cast<std::size_t>(std::min(kBlock, w.in - at));
+      read_weights(w, o * w.in + at, {buffer, count});
+      for (std::size_t i = 0; i < count; ++i) channels[o - begin].add(buffer[i]);
+    }
+  }
+}
+
+float weight_at(const WeightRef& w, std::int64_t input, std::int64_t output) {
+  float value = 0;
+  read_weights(w, w.layout == MatrixLayout::in_out ? input * w.out + output : output * w.in + input,
+               {&value, 1});
+  return value;
+}
+
+}  // namespace
+
+std::vector<WeightOutlier> find_outliers(const WeightRef& w, double ratio, ThreadPool& pool) {
+  std::vector<Channel> channels(static_cast<std::size_t>(w.out));
+  pool.parallel_for(w.out, kBlock, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t at = begin; at < end; at += kBlock) {
+      look_at(w, at, std::min(end, at + kBlock), channels.data() + at);
+    }
+  });
+  std::vector<WeightOutlier> found;
+  for (std::int64_t o = 0; o < w.out; ++o) {
+    const Channel& channel = channels[static_cast<std::size_t>(o)];
+    const double rms = channel.rms(w.in);
+    if (rms == 0 || channel.largest <= ratio * rms) continue;
+    WeightOutlier outlier{o, 0, 0, rms};
+    for (std::int64_t i = 0; i < w.in; ++i) {
+      const float value = weight_at(w, i, o);
+      if (std::fabs(value) > std::fabs(outlier.value)) outlier = {o, i, value, rms};
+    }
+    found.push_back(outlier);
+  }
+  return found;
+}
+
+void cut_outliers(Matrix& w, double ratio) {
+  for (std::int64_t o = 0; o < w.columns; ++o) {
+    std::vector<double> sizes;
+    for (std::int64_t i = 0; i < w.rows; ++i) {
+      sizes.push_back(std::fabs(static_cast<double>(w(i, o))));
+    }
+    std::ranges::sort(sizes);
+    double energy = 0;
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      const double limit = ratio * std::sqrt(energy / static_cast<double>(std::max(i, std::size_t{1})));
+      if (i > sizes.size() / 2 && limit > 0 && sizes[i] > limit) {
+        const auto most = static_cast<float>(limit);
+        for (std::int64_t j = 0; j < w.rows; ++j) w(j, o) = std::clamp(w(j, o), -most, most);
+        break;
+      }
+      energy += sizes[i] * sizes[i];
+    }
+  }
+}
+
+}  // namespace onnxpress
