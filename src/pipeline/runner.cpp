@@ -90,7 +90,7 @@ class Runner {
     options_.progress({recipe_.passes[index_].name, index_, recipe_.passes.size(), done});
   }
 
-  PassContext context_of(Model& model) const {
+  PassContext context_of(Model& model) {
     return {model, pool_, [this](double done) { report_progress(done); }, options_.calibration,
             options_.dry_run};
   }

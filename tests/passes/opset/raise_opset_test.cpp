@@ -260,15 +260,19 @@ TEST(RaiseOpset, RefusesPoolingAndPaddingThatMovesValues) {
 }
 
 TEST(RaiseOpset, BodiesAreRaisedWithTheirGraph) {
-  const Model model = expect_same(
-      11, 21,
-      "g (float[1,3] x) => (float[3] y) { m = ReduceMax <keepdims = 0> (x) c = Cast <to = 9> (m) y "
-      "= "
-      "If (c) <then_branch = t () => (float[3] a) { "
-      "a = Squeeze <axes = [0]> (x) }, else_branch = e () => (float[3] b) { z = Clip <min = 0.0> "
-      "(x) b = Squeeze <axes = [0]> (z) }> }",
-      counting({1, 3}));
-  EXPECT_THAT(to_text(model.graph), Not(HasSubstr("axes")));
+  Model model = at_opset(
+      11,
+      "g (float[1,3] x, bool c) => (float[3] y) { ints_0 = Relu (x) y = If (c) <then_branch = t () "
+      "=> (float[3] a) { a = Squeeze <axes = [0]> (x) }, else_branch = e () => (float[3] b) { z = "
+      "Clip <min = 0.0> (ints_0) b = Squeeze <axes = [0]> (z) }> }");
+  EXPECT_EQ(raise_opset(model, 21),
+            (std::map<std::string, std::size_t>{{"Clip", 1}, {"Squeeze", 2}}));
+  model.graph.verify();
+  const std::string text = to_text(model.graph);
+  EXPECT_THAT(text, Not(HasSubstr("axes")));
+  EXPECT_THAT(text, Not(HasSubstr("min =")));
+  // A new name does not hide one of the graph around.
+  EXPECT_THAT(text, HasSubstr("ints_0_1"));
 }
 
 TEST(RaiseOpset, RefusesWhatItDoesNotKnow) {
