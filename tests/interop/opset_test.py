@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A model that was raised to opset 21 computes what it did, in ONNX Runtime and in our executor; its weights
-stored as INT4 blocks behind DequantizeLinear, which needs that opset, load in ONNX Runtime and agree."""
+stored in blocks (INT4 behind DequantizeLinear, which needs that opset; 2 bits in MatMulNBits) load in ONNX Runtime
+and agree."""
 import numpy as np
 import onnx
 from harness import Checks, Program, arguments, batches, model_path, ort_run, ort_session
@@ -10,7 +11,9 @@ STEP = 8  # of the 872 sentences' batches, every eighth
 CLOSE = 1e-4
 SAME_PREDICTIONS = 0.995
 UPGRADE = 'schema = 1\n[[pass]]\nname = "upgrade_opset"\n'
-INT4 = {"sym": "true", "asym": "false"}
+# Form: its options, and the opset that it needs. MatMulNBits, of 2 bits here, needs none.
+FORMS = {"int4 sym": ({"storage": "qdq"}, 21), "int4 asym": ({"storage": "qdq", "symmetric": "false"}, 21),
+         "int2": ({"storage": "matmul_nbits", "bits": "2"}, 0)}
 
 
 def opset(path):
@@ -43,11 +46,11 @@ def upgraded(checks, program, name, original, inputs_list):
 
 
 def blocks(checks, program, name, original, inputs_list):
-    for kind, symmetric in INT4.items():
-        out = program.folder / f"int4-{kind}.onnx"
-        program.call("compress", original, "-o", out, "--preset", "int4", "-f", "--no-eval",
-                     "--set", "quantize_weights.storage=qdq", "--set", f"quantize_weights.symmetric={symmetric}")
-        checks.that(opset(out) == 21, f"{name} int4 {kind}: opset {opset(out)}")
+    for form, (options, needed) in FORMS.items():
+        out = program.folder / "blocks.onnx"
+        settings = [word for key, value in options.items() for word in ("--set", f"quantize_weights.{key}={value}")]
+        program.call("compress", original, "-o", out, "--preset", "int4", "-f", "--no-eval", *settings)
+        checks.that(opset(out) == max(needed, opset(original)), f"{name} {form}: opset {opset(out)}")
         session = ort_session(out)
         rows, same, worst = 0, 0, 0.0
         for inputs in inputs_list:
@@ -57,7 +60,7 @@ def blocks(checks, program, name, original, inputs_list):
                 rows += value[..., 0].size
                 same += int((value.argmax(-1) == ours[key].argmax(-1)).sum())
         checks.that(same >= SAME_PREDICTIONS * rows and worst <= CLOSE,
-                    f"{name} int4 {kind}: {100 * same / rows:.2f} % of {rows} predictions as in ONNX Runtime, "
+                    f"{name} {form}: {100 * same / rows:.2f} % of {rows} predictions as in ONNX Runtime, "
                     f"largest difference {worst:.1e} x max(1, std)")
 
 
