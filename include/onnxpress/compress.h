@@ -30,6 +30,7 @@ struct CompressRequest {
   std::string recipe{};                           // a TOML file, instead of a preset
   std::vector<std::string> set{};                 // "pass.key=value"
   std::vector<std::string> include{}, exclude{};  // globs over unit names
+  bool keep_opset = false;  // refuse passes that need a newer opset, instead of raising the model
 
   // Nothing is measured but the size unless there are data; then also latency, and accuracy where
   // there are labels.

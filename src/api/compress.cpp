@@ -105,6 +105,7 @@ RunResult run_passes(Recorder& recorder, Model model, const Recipe& recipe,
   options.threads = request.engine.threads;
   options.dry_run = request.dry_run;
   options.strict = request.strict;
+  options.keep_opset = request.keep_opset;
   options.calibration = calibration;
   options.cancelled = recorder.control().cancelled;
   options.tool_version = version();

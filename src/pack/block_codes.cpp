@@ -17,16 +17,13 @@ Tensor bytes_tensor(Dims dims, std::vector<std::uint8_t> bytes) {
 
 // Code number i of a row of codes.
 std::uint8_t code_at(const std::uint8_t* row, std::int64_t i, int bits) {
-  if (bits == 8) return row[i];
-  return static_cast<std::uint8_t>(row[i / 2] >> (i % 2 * 4) & 15);
+  const int in_byte = 8 / bits;
+  return static_cast<std::uint8_t>(row[i / in_byte] >> (i % in_byte * bits) & ((1 << bits) - 1));
 }
 
 void put_code(std::uint8_t* row, std::int64_t i, int bits, std::uint8_t code) {
-  if (bits == 8) {
-    row[i] = code;
-  } else {
-    row[i / 2] = static_cast<std::uint8_t>(row[i / 2] | code << (i % 2 * 4));
-  }
+  const int in_byte = 8 / bits;
+  row[i / in_byte] = static_cast<std::uint8_t>(row[i / in_byte] | code << (i % in_byte * bits));
 }
 
 }  // namespace
@@ -60,7 +57,8 @@ BlockTensors to_blocks(const QuantizedMatrix& matrix) {
 std::optional<QuantizedMatrix> from_blocks(const Tensor& codes, const Tensor& scales,
                                            const Tensor* zeros, int bits, std::int64_t group,
                                            std::int64_t in, std::int64_t out) {
-  if ((bits != 4 && bits != 8) || group < 1 || in < 1 || out < 1) return std::nullopt;
+  const bool whole = bits == 2 || bits == 4 || bits == 8;
+  if (!whole || group < 1 || in < 1 || out < 1) return std::nullopt;
   QuantizedMatrix q{{bits, group, zeros == nullptr}, in, out, MatrixLayout::out_in, {}, {}, {}};
   const std::int64_t blocks = q.grid.groups(in);
   const std::int64_t row_bytes = blocks * (group * bits / 8);

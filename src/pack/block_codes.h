@@ -8,17 +8,17 @@
 #include "numerics/quantized_matrix.h"
 
 // The way in which operators of com.microsoft store blocks of codes: for each output a row of
-// blocks, two 4-bit codes to a byte, the first in the low bits. A last block that is not full is
-// filled up.
+// blocks, two 4-bit or four 2-bit codes to a byte, the first in the low bits. A last block that is
+// not full is filled up.
 namespace onnxpress {
 
-// Tensors of a matrix of 4 or 8 bits with groups.
+// Tensors of a matrix of 2, 4 or 8 bits with groups.
 struct BlockTensors {
   Tensor codes;                 // uint8 [out, blocks, bytes a block]
   Tensor scales;                // float [out, blocks]
   std::optional<Tensor> zeros;  // uint8 [out, ⌈blocks · bits / 8⌉]; absent: half the range
 };
-// The grid must have 4 or 8 bits and a group.
+// The grid must have 2, 4 or 8 bits and a group.
 [[nodiscard]] BlockTensors to_blocks(const QuantizedMatrix& q);
 
 // Back to a matrix stored [out, in]; nothing where the tensors' sizes do not fit. A symmetric grid

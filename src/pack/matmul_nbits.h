@@ -7,7 +7,7 @@
 #include "ir/graph.h"
 #include "numerics/quantized_matrix.h"
 
-// com.microsoft.MatMulNBits: a product with a weight of 4 or 8 bits in blocks along the input.
+// com.microsoft.MatMulNBits: a product with a weight of 2, 4 or 8 bits in blocks along the input.
 namespace onnxpress {
 
 // A weight in the graph, for one product or several.

@@ -12,14 +12,9 @@ constexpr std::array kStorages{Storage::qdq, Storage::integer, Storage::matmul_n
                                Storage::gather_block_quantized};
 
 std::optional<std::string> why_not_qdq(const Grid& grid, std::int64_t opset) {
-  if (opset < 13) {
-    return fmt::format("a scale per channel needs opset 13, the model has {}", opset);
-  }
-  if (grid.bits > 4 && grid.group == 0) return std::nullopt;
-  if (opset < 21) {
-    return fmt::format("{} needs opset 21, the model has {}", to_string(grid), opset);
-  }
-  return std::nullopt;
+  const std::int64_t needed = needed_opset(Storage::qdq, grid);
+  if (opset >= needed) return std::nullopt;
+  return fmt::format("{} needs opset {}, the model has {}", to_string(grid), needed, opset);
 }
 
 std::optional<std::string> why_not_integer(const Grid& grid, std::int64_t opset) {
@@ -31,8 +26,10 @@ std::optional<std::string> why_not_integer(const Grid& grid, std::int64_t opset)
   return std::nullopt;
 }
 
-std::optional<std::string> why_not_blocks(const Grid& grid) {
-  if (grid.bits != 4 && grid.bits != 8) return "its codes have 4 or 8 bits";
+std::optional<std::string> why_not_blocks(const Grid& grid, bool two_bits) {
+  if (grid.bits != 4 && grid.bits != 8 && !(grid.bits == 2 && two_bits)) {
+    return fmt::format("its codes have {}4 or 8 bits", two_bits ? "2, " : "");
+  }
   const bool power_of_two = (grid.group & (grid.group - 1)) == 0;
   if (grid.group < 16 || !power_of_two) {
     return fmt::format("its groups are powers of two from 16 on, not {}", grid.group);
@@ -41,6 +38,19 @@ std::optional<std::string> why_not_blocks(const Grid& grid) {
 }
 
 }  // namespace
+
+std::int64_t needed_opset(Storage storage, const Grid& grid) {
+  switch (storage) {
+    case Storage::qdq:
+      return grid.bits > 4 && grid.group == 0 ? 13 : 21;
+    case Storage::integer:
+      return 11;
+    case Storage::matmul_nbits:
+    case Storage::gather_block_quantized:
+      return 0;
+  }
+  return 0;
+}
 
 std::string_view name(Storage storage) {
   switch (storage) {
@@ -74,8 +84,9 @@ std::optional<std::string> why_not_storable(Storage storage, const Grid& grid, s
     case Storage::integer:
       return why_not_integer(grid, opset);
     case Storage::matmul_nbits:
+      return why_not_blocks(grid, true);
     case Storage::gather_block_quantized:
-      return why_not_blocks(grid);
+      return why_not_blocks(grid, false);
   }
   return std::nullopt;
 }

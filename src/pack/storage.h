@@ -21,6 +21,8 @@ enum class Storage {
 [[nodiscard]] std::string_view name(Storage storage);
 [[nodiscard]] std::span<const Storage> all_storages();
 
+// The oldest opset that has the operators of the storage for that grid.
+[[nodiscard]] std::int64_t needed_opset(Storage storage, const Grid& grid);
 // Why weights of that grid can't be stored so in a model of that opset, or nothing if they can.
 [[nodiscard]] std::optional<std::string> why_not_storable(Storage storage, const Grid& grid,
                                                           std::int64_t opset);

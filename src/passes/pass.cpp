@@ -29,6 +29,10 @@ std::int64_t PassPlan::bytes_after() const {
   return sum;
 }
 
+std::int64_t Pass::needed_opset(PassContext& /*context*/) const {
+  return 0;
+}
+
 PassContext::PassContext(Model& model, ThreadPool& pool, std::function<void(double)> step,
                          const Calibration* calibration, bool dry_run, OriginalStatistics* original)
     : model_(model),

@@ -123,6 +123,9 @@ class Pass {
   [[nodiscard]] virtual PassPlan plan(PassContext& context) const = 0;
   // Does what the plan says; the plan must have been made for this very graph.
   virtual PassResult apply(const PassPlan& plan, PassContext& context) const = 0;
+  // The opset of ai.onnx that the pass needs to do here what its options say; 0: any. The runner
+  // raises older models (upgrade_opset) before the pass plans.
+  [[nodiscard]] virtual std::int64_t needed_opset(PassContext& context) const;
   // Whether the pass looks at calibration data if there are any.
   [[nodiscard]] virtual bool uses_data() const { return false; }
 };

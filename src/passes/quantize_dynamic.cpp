@@ -178,6 +178,10 @@ class QuantizeDynamic : public Pass {
  public:
   explicit QuantizeDynamic(Options options) : options_(std::move(options)) {}
 
+  [[nodiscard]] std::int64_t needed_opset(PassContext& /*context*/) const override {
+    return onnxpress::needed_opset(Storage::integer, kInt8);
+  }
+
   [[nodiscard]] PassPlan plan(PassContext& context) const override {
     return plan_units(context, options_, true,
                       [&](const LinearUnit& unit) { return judge(unit, context); });

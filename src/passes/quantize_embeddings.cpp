@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -137,6 +138,14 @@ class Rewriter {
 class QuantizeEmbeddings : public Pass {
  public:
   explicit QuantizeEmbeddings(Options options) : options_(std::move(options)) {}
+
+  [[nodiscard]] std::int64_t needed_opset(PassContext& context) const override {
+    const auto embeddings = context.view().embeddings();
+    const bool shared = std::ranges::any_of(embeddings, [&](const Embedding& embedding) {
+      return embedding.compressible() && read_by_units(embedding, context);
+    });
+    return shared ? 13 : 0;
+  }
 
   [[nodiscard]] PassPlan plan(PassContext& context) const override {
     const auto embeddings = context.view().embeddings();

@@ -92,6 +92,10 @@ class QuantizeStatic : public Pass {
 
   [[nodiscard]] bool uses_data() const override { return true; }
 
+  [[nodiscard]] std::int64_t needed_opset(PassContext& /*context*/) const override {
+    return onnxpress::needed_opset(Storage::qdq, grid_);
+  }
+
   [[nodiscard]] PassPlan plan(PassContext& context) const override {
     if (context.calibration() == nullptr && !context.dry_run()) {
       throw Error(codes::missing_data, "ranges of activations are found on data",

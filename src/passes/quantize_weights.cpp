@@ -109,6 +109,10 @@ class QuantizeWeights : public Pass {
 
   [[nodiscard]] bool uses_data() const override { return options_.method != "rtn"; }
 
+  [[nodiscard]] std::int64_t needed_opset(PassContext& /*context*/) const override {
+    return onnxpress::needed_opset(storage_, grid_);
+  }
+
   [[nodiscard]] PassPlan plan(PassContext& context) const override {
     if (options_.method == "gptq" && context.calibration() == nullptr && !context.dry_run()) {
       throw Error(codes::missing_data, "method gptq needs data to calibrate on",
@@ -310,7 +314,7 @@ PassInfo quantize_weights_info() {
       "With data, GPTQ spreads the rounding errors and each correction (weights refitted to the "
       "original's outputs, bias) is kept only where held-out samples say that it helps. Stored "
       "behind DequantizeLinear (8 bits per channel: opset 13; fewer bits or groups: opset 21) or "
-      "in MatMulNBits (4 or 8 bits in groups, any opset).",
+      "in MatMulNBits (2, 4 or 8 bits in groups, any opset); older models are raised to the opset.",
       describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
         return std::make_unique<QuantizeWeights>(
             read_options(table(), values, "pass quantize_weights"));

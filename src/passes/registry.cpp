@@ -13,14 +13,15 @@
 #include "passes/quantize_static.h"
 #include "passes/quantize_weights.h"
 #include "passes/smooth.h"
+#include "passes/upgrade_opset.h"
 
 namespace onnxpress {
 
 std::span<const PassInfo> all_passes() {
   static const std::vector<PassInfo> table{
-      fold_constants_info(),   deduplicate_info(),         smooth_info(),
-      cast_fp16_info(),        quantize_embeddings_info(), quantize_weights_info(),
-      quantize_dynamic_info(), quantize_static_info(),
+      upgrade_opset_info(),    fold_constants_info(),   deduplicate_info(),
+      smooth_info(),           cast_fp16_info(),        quantize_embeddings_info(),
+      quantize_weights_info(), quantize_dynamic_info(), quantize_static_info(),
   };
   return table;
 }

@@ -12,6 +12,7 @@
 #include "base/error_codes.h"
 #include "base/thread_pool.h"
 #include "io/writer.h"
+#include "passes/opset/raise_opset.h"
 #include "passes/registry.h"
 #include "passes/selection.h"
 #include "passes/weight_bytes.h"
@@ -64,7 +65,11 @@ class Runner {
     for (index_ = 0; index_ < recipe_.passes.size(); ++index_) {
       const RecipePass& pass = recipe_.passes[index_];
       try {
+        if (const std::int64_t opset = opset_to_raise(pass); opset > 0) {
+          reports.push_back(raise_opset_for(pass, opset));
+        }
         reports.push_back(run_pass(pass, already_quantized));
+        require_kept_opset(model_.opset());
       } catch (const Error& error) {
         throw error.in("pass " + pass.name);
       }
@@ -90,6 +95,46 @@ class Runner {
     options_.progress({recipe_.passes[index_].name, index_, recipe_.passes.size(), done});
   }
 
+  PassContext context_of(Model& model) {
+    return {model,
+            pool_,
+            [this](double done) { report_progress(done); },
+            options_.calibration,
+            options_.dry_run,
+            original_ ? &*original_ : nullptr};
+  }
+
+  // The opset that the model must be raised to, so that the pass can do what it has to do here; 0
+  // if none.
+  [[nodiscard]] std::int64_t opset_to_raise(const RecipePass& recipe_pass) {
+    const auto pass = make_pass(recipe_pass.name, recipe_pass.options);
+    PassContext context = context_of(model_);
+    const std::int64_t needed = pass->needed_opset(context);
+    if (needed <= model_.opset()) return 0;
+    Model raised = model_;
+    raise_opset(raised, needed);
+    PassContext raised_context = context_of(raised);
+    return pass->plan(raised_context).changes() > 0 ? needed : 0;
+  }
+
+  PassReport raise_opset_for(const RecipePass& pass, std::int64_t opset) {
+    require_kept_opset(opset);
+    bool unused = false;
+    PassReport report = run_pass({"upgrade_opset", {{"opset", opset}}}, unused);
+    report.warnings.push_back(
+        fmt::format("opset {} → {}, which {} needs", opset_, opset, pass.name));
+    opset_ = opset;
+    return report;
+  }
+
+  void require_kept_opset(std::int64_t opset) const {
+    if (!options_.keep_opset || opset == opset_) return;
+    throw Error(
+        codes::unsupported_model,
+        fmt::format("needs opset {}, but the model has {} and is to keep it", opset, opset_),
+        "leave --keep-opset out, or choose another storage (matmul_nbits needs no opset)");
+  }
+
   PassReport run_pass(const RecipePass& recipe_pass, bool& already_quantized) {
     const auto start = std::chrono::steady_clock::now();
     const PassInfo& info = find_pass(recipe_pass.name);
@@ -100,9 +145,7 @@ class Runner {
     report.options = resolve_options(info.options, recipe_pass.options, "pass " + report.name);
     report.weight_bytes_before = weight_bytes(model_.graph);
 
-    PassContext context(
-        model_, pool_, [this](double done) { report_progress(done); }, options_.calibration,
-        options_.dry_run, original_ ? &*original_ : nullptr);
+    PassContext context = context_of(model_);
     PassPlan plan = pass->plan(context);
     if (options_.strict && !plan.not_finite.empty()) {
       throw Error(codes::tensor_malformed, plan.not_finite.front(),
@@ -156,6 +199,7 @@ class Runner {
   ThreadPool pool_;
   std::optional<OriginalStatistics> original_;  // the calibration file's
   std::size_t index_ = 0;
+  std::int64_t opset_ = model_.opset();
 };
 
 }  // namespace

@@ -27,6 +27,7 @@ struct RunOptions {
   bool dry_run = false;  // work on a copy of the graph; the result's model is the input
   // Weights that are not finite, and a quantized model with nothing left to quantize, are errors.
   bool strict = false;
+  bool keep_opset = false;  // refuse a pass that needs a newer opset, instead of raising the model
   const Calibration* calibration = nullptr;  // samples for the passes that look at data
   std::function<void(const Progress&)> progress{};
   const std::atomic<bool>* cancelled = nullptr;  // checked between units; then throws Cancelled
@@ -66,8 +67,9 @@ struct RunResult {
 };
 
 // Runs the recipe's passes on a model: each is planned, applied, cleaned up after, verified and
-// timed. The same model, recipe and version give the same result for any number of threads. Throws
-// what passes throw, with the pass's name added, and Cancelled.
+// timed. Before a pass that needs a newer opset and has something to do, upgrade_opset is run. The
+// same model, recipe and version give the same result for any number of threads. Throws what passes
+// throw, with the pass's name added, Error (unsupported_model), and Cancelled.
 [[nodiscard]] RunResult run_recipe(Model model, const Recipe& recipe,
                                    const RunOptions& options = {});
 

@@ -13,9 +13,10 @@
 namespace onnxpress {
 namespace {
 
-std::vector<Grid> block_grids() {
+std::vector<Grid> block_grids(bool two_bits = false) {
   std::vector<Grid> grids;
-  for (const int bits : {4, 8}) {
+  for (const int bits : {2, 4, 8}) {
+    if (bits == 2 && !two_bits) continue;
     for (const std::int64_t group : {16, 32, 128}) {
       for (const bool symmetric : {true, false}) grids.push_back({bits, group, symmetric});
     }
@@ -73,7 +74,7 @@ std::vector<float> output_of(const Model& model, const std::string& name, Tensor
 }
 
 TEST(MatMulNBits, ComesBackBitForBitAndIsComputedAsDequantizeSays) {
-  for (const Grid& grid : block_grids()) {
+  for (const Grid& grid : block_grids(true)) {
     for (const MatrixLayout layout : test::kLayouts) {
       const QuantizedMatrix q = test::random_matrix(grid, 70, 9, layout);
       const Model model = product_model(q);
@@ -118,6 +119,8 @@ TEST(BlockCodes, TensorsOfOtherSizesAreDeclined) {
 }
 
 TEST(BlockCodes, OnlyGroupsThatTheOperatorsTakeAreStorable) {
+  EXPECT_FALSE(why_not_storable(Storage::matmul_nbits, {2, 16, true}, 11));
+  EXPECT_TRUE(why_not_storable(Storage::gather_block_quantized, {2, 16, true}, 11));
   for (const Storage storage : {Storage::matmul_nbits, Storage::gather_block_quantized}) {
     for (const Grid& grid : block_grids()) EXPECT_FALSE(why_not_storable(storage, grid, 11));
     for (const Grid& grid :

@@ -56,6 +56,9 @@ void add_recipe_flags(CLI::App& app, Compress& command) {
               ->type_name("GLOB"));
   several(app.add_option("--exclude", request.exclude, "not units whose name matches (repeatable)")
               ->type_name("GLOB"));
+  app.add_flag("--keep-opset", request.keep_opset,
+               "refuse what needs a newer opset, instead of raising the model to it")
+      ->group("Recipe");
   app.add_flag("--print-recipe", command.print_recipe, "print the recipe and do nothing else")
       ->group("Recipe");
 }

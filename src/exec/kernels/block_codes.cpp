@@ -27,7 +27,8 @@ struct Layout {
 };
 
 int code(const std::uint8_t* row, std::int64_t i, int bits) {
-  return bits == 8 ? row[i] : row[i / 2] >> (i % 2 * 4) & 15;
+  const int in_byte = 8 / bits;
+  return row[i / in_byte] >> (i % in_byte * bits) & ((1 << bits) - 1);
 }
 
 }  // namespace
@@ -37,7 +38,7 @@ std::optional<std::string> why_not_blocks(const Node& node, const Tensor* codes,
                                           bool has_zeros) {
   const Layout w(node);
   constexpr std::int64_t kMost = std::int64_t{1} << 31;
-  if (w.bits != 4 && w.bits != 8) return fmt::format("{} bits", w.bits);
+  if (w.bits != 2 && w.bits != 4 && w.bits != 8) return fmt::format("{} bits", w.bits);
   if (w.k < 1 || w.n < 1 || w.k > kMost || w.n > kMost || w.block < 2 || w.block > kMost) {
     return fmt::format("K {}, N {}, block_size {}", w.k, w.n, w.block);
   }
