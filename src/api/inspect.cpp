@@ -9,6 +9,7 @@
 
 #include "api/describe.h"
 #include "api/request.h"
+#include "base/error_codes.h"
 #include "io/checks.h"
 #include "targets/target.h"
 
