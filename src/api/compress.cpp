@@ -113,7 +113,8 @@ void judge_for_target(Recorder& recorder, const Model& model, const std::string&
   for (const TargetFinding& finding : check_target(model, *runtime)) {
     const std::string where = finding.where.empty() ? "" : finding.where + ": ";
     if (finding.refused) {
-      throw Error(codes::unsupported_model, fmt::format("{}: {}{}", target, where, finding.message));
+      throw Error(codes::unsupported_model,
+                  fmt::format("{}: {}{}", target, where, finding.message));
     }
     recorder.warn("W0102", fmt::format("{}: {}{}", target, where, finding.message));
   }

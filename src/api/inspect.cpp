@@ -30,8 +30,9 @@ bool add_findings_of_target(const Model& model, Target target, ModelDescription&
   for (const TargetFinding& finding : check_target(model, target)) {
     refused |= finding.refused;
     const std::string where = finding.where.empty() ? "" : finding.where + ": ";
-    description.findings.push_back(fmt::format("{}: {}: {}{}", finding.refused ? "error" : "warning",
-                                               name(target), where, finding.message));
+    description.findings.push_back(fmt::format("{}: {}: {}{}",
+                                               finding.refused ? "error" : "warning", name(target),
+                                               where, finding.message));
   }
   return refused;
 }

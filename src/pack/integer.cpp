@@ -82,8 +82,8 @@ IntegerWeight pack_integer(Graph& graph, QuantizedMatrix q, std::string_view hin
   }
   if (turned && keep_layout) {
     w.codes = graph.add("Transpose", {w.codes}, {{"perm", std::vector<std::int64_t>{1, 0}}},
-                        name + "_q_transposed", "",
-                        q.grid.symmetric ? DType::int8 : DType::uint8, to_shape({q.in, q.out}));
+                        name + "_q_transposed", "", q.grid.symmetric ? DType::int8 : DType::uint8,
+                        to_shape({q.in, q.out}));
   }
   return w;
 }

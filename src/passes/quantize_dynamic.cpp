@@ -61,7 +61,6 @@ class Rewriter {
   Rewriter(Graph& graph, ThreadPool& pool, WeightForm form)
       : graph_(graph), pool_(pool), form_(form) {}
 
-
   // How the weight was solved; "" for one that was taken over.
   std::string rewrite(const LinearUnit& unit) {
     way_.clear();
@@ -250,8 +249,7 @@ class QuantizeDynamic : public Pass {
       return {.refusal = "the weight holds NaN or infinity"};
     }
     return {.reason = describe(form_) + ", inputs UINT8 at run time",
-            .bytes_after =
-                stored_bytes(Storage::integer, stored_grid(form_), w->in, w->out) +
+            .bytes_after = stored_bytes(Storage::integer, stored_grid(form_), w->in, w->out) +
                            factor_bytes(product)};
   }
 

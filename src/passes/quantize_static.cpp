@@ -164,7 +164,8 @@ class QuantizeStatic : public Pass {
       return;
     }
     std::vector<Matrix> weights;
-    ActivationGridOptions options{weight_grid(), options_.per_channel, options_.shift, options_.search};
+    ActivationGridOptions options{weight_grid(), options_.per_channel, options_.shift,
+                                  options_.search};
     for (const std::size_t row : stage.rows) {
       const LinearUnit& unit = work.unit(row);
       weights.push_back(float_weight(unit, graph));

@@ -62,8 +62,7 @@ QuantizedMatrix as_unsigned(QuantizedMatrix q) {
   return q;
 }
 
-SolvedWeight solve_in_form(WeightForm form,
-                           const std::function<SolvedWeight(const Grid&)>& solve) {
+SolvedWeight solve_in_form(WeightForm form, const std::function<SolvedWeight(const Grid&)>& solve) {
   if (form == WeightForm::s8) return solve(kEightBits);
   if (form == WeightForm::s8_7bit) return solve(kSevenBits);
   SolvedWeight eight = solve(kEightBits);

@@ -75,8 +75,8 @@ SolvedWeight StageSolver::solve(const WeightRef& w, bool own_bias, const Grid& g
     solved = solve_on_data(to_matrix(w), own_bias, grid);
   } else {
     const Matrix weight = to_matrix(w);
-    solved.q = quantize_clipped(weight, {}, grid,
-                                options_.clip ? options_.gptq.clip_steps : 0, pool_);
+    solved.q =
+        quantize_clipped(weight, {}, grid, options_.clip ? options_.gptq.clip_steps : 0, pool_);
     solved.way = "rtn";
     solved.figures = {{"sqnr_db", sqnr_db(weight, dequantized_matrix(solved.q))}};
   }
@@ -92,12 +92,11 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias, const Gr
   const auto quantize = [&](Rows& rows, const Way& way) {
     const Matrix wanted = target(rows, way);
     if (way.method == WeightMethod::gptq) {
-      return quantize_gptq(wanted, rows.factor(options_.gptq), grid, options_.gptq, pool_)
-          .q;
+      return quantize_gptq(wanted, rows.factor(options_.gptq), grid, options_.gptq, pool_).q;
     }
     const auto& energy = rows.factor(options_.gptq).energy;
-    return quantize_clipped(wanted, energy, grid,
-                            options_.clip ? options_.gptq.clip_steps : 0, pool_);
+    return quantize_clipped(wanted, energy, grid, options_.clip ? options_.gptq.clip_steps : 0,
+                            pool_);
   };
   const PairJudge& judge = held_out_->judge();
   const PairJudge::Target goal = judge.target(w, pool_);

@@ -84,8 +84,8 @@ struct MissingType {
   std::span<const std::string_view> operators;
 };
 constexpr std::array<std::string_view, 20> kNoBfloat16 = {
-    "Add",  "Div", "Erf",        "Exp",        "Gelu",    "Gemm",    "MatMul",
-    "Mul",  "Neg", "Pow",        "Reciprocal", "Relu",    "Sigmoid", "Softmax",
+    "Add",  "Div", "Erf",        "Exp",        "Gelu",  "Gemm",     "MatMul",
+    "Mul",  "Neg", "Pow",        "Reciprocal", "Relu",  "Sigmoid",  "Softmax",
     "Sqrt", "Sub", "ReduceMean", "Tanh",       "Where", "QuickGelu"};
 constexpr std::array<std::string_view, 2> kNoFloat64 = {"Erf", "Gelu"};
 constexpr std::array<MissingType, 2> kMissingTypes = {

@@ -13,15 +13,15 @@ namespace {
 
 // A product's operand that comes out of a DequantizeLinear.
 struct Dequantized {
-  const Node* node = nullptr;      // the DequantizeLinear; nullptr: the operand is none
-  const Tensor* codes = nullptr;   // where they are constant
-  DType type = DType::undefined;   // of the codes
-  std::int64_t scales = 1;         // how many
-  std::int64_t axis = 0;           // of the stored codes, where there are several
-  std::int64_t block = 0;          // 0: no blocks
+  const Node* node = nullptr;     // the DequantizeLinear; nullptr: the operand is none
+  const Tensor* codes = nullptr;  // where they are constant
+  DType type = DType::undefined;  // of the codes
+  std::int64_t scales = 1;        // how many
+  std::int64_t axis = 0;          // of the stored codes, where there are several
+  std::int64_t block = 0;         // 0: no blocks
   DType float_type = DType::undefined;
-  bool turned = false;             // a Transpose of a matrix stands between
-  bool shared = false;             // others read what it gives, too
+  bool turned = false;  // a Transpose of a matrix stands between
+  bool shared = false;  // others read what it gives, too
   bool has_zero_point = false;
   explicit operator bool() const { return node != nullptr; }
 };
@@ -76,7 +76,8 @@ bool is_byte(DType type) {
   return type == DType::uint8 || type == DType::int8;
 }
 
-// The arithmetic between a DequantizeLinear and what reads its numbers; nullptr where there is none.
+// The arithmetic between a DequantizeLinear and what reads its numbers; nullptr where there is
+// none.
 const Node* arithmetic_between(const Graph& graph, ValueId operand) {
   static constexpr std::array<std::string_view, 5> kArithmetic = {"Mul", "Div", "Add", "Sub",
                                                                   "Cast"};
@@ -183,7 +184,8 @@ class Judge {
     if (w.block != 0 && (w.axis != 0 || w.block < 16 || (w.block & (w.block - 1)) != 0)) {
       return stays("blocks must be powers of two from 16 on, along the inputs");
     }
-    if (w.block == 0 && w.scales > 1 && w.axis != 1) return stays("there is a scale for each input");
+    if (w.block == 0 && w.scales > 1 && w.axis != 1)
+      return stays("there is a scale for each input");
     return product;
   }
 
@@ -227,7 +229,7 @@ class Judge {
   [[nodiscard]] std::string why_no_integer_gemm(const Node& node, ValueId bias, ValueId output,
                                                 const Dequantized& x, const Dequantized& w) const {
     if (!x.has_zero_point || !w.has_zero_point) {
-      return "as a Gemm it needs zero points on both sides";
+      return "Gemm, and MatMul with Add of rank 2, need zero points on both sides";
     }
     const bool transposed = node.is("Gemm") && node.attributes.get_int("transB", 0) != 0;
     if (w.scales > 1 && w.axis != (transposed ? 0 : 1)) return "there is a scale for each input";
@@ -237,9 +239,10 @@ class Judge {
                          codes_type(graph_, *dequantize) == DType::int32;
     const auto reader = graph_.single_user(output);
     const bool quantized = reader && graph_.node(*reader).is("QuantizeLinear");
-    if (!integer && !quantized) return "as a Gemm it needs a bias of INT32 codes, not of floats";
-    if (node.is("Gemm") && (node.attributes.get_float("alpha", 1) != 1 ||
-                            node.attributes.get_float("beta", 1) != 1)) {
+    if (!integer && !quantized)
+      return "Gemm, and MatMul with Add of rank 2, need a bias of INT32 codes";
+    if (node.is("Gemm") &&
+        (node.attributes.get_float("alpha", 1) != 1 || node.attributes.get_float("beta", 1) != 1)) {
       return "a Gemm with alpha or beta is not matched";
     }
     return {};

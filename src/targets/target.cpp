@@ -40,9 +40,8 @@ class Findings {
     if (product.fate == ProductFate::fails) {
       findings_.push_back({true, label, product.why});
     } else if (product.fate == ProductFate::floating) {
-      findings_.push_back({false, label,
-                           "stays a float product, its codes unpacked in every run: " +
-                               product.why});
+      findings_.push_back(
+          {false, label, "stays a float product, its codes unpacked in every run: " + product.why});
     } else if (!product.why.empty()) {
       findings_.push_back({false, label, "becomes no integer product: " + product.why});
     }

@@ -70,8 +70,8 @@ TEST(QuantizedProducts, AnIntegerOperatorWithUnsignedWeightsDoesNotSaturate) {
     const Tensor w = is_unsigned
                          ? Tensor::of<std::uint8_t>({8, 2}, std::vector<std::uint8_t>(16, 1))
                          : Tensor::of<std::int8_t>({8, 2}, std::vector<std::int8_t>(16, 1));
-    p.graph.add_output(p.graph.add(
-        "MatMulInteger", {p.codes, p.graph.add_constant("w", w), p.zero}, {}, "y"));
+    p.graph.add_output(
+        p.graph.add("MatMulInteger", {p.codes, p.graph.add_constant("w", w), p.zero}, {}, "y"));
     EXPECT_EQ(p.only().int8_weight == nullptr, is_unsigned);
   }
 }

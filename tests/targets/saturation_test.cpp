@@ -120,7 +120,8 @@ TEST(Saturation, TheCountIsThatOfPairsWhichSomeInputsSaturate) {
       EXPECT_EQ(count_pair_sums(w.reshaped({1, 2}), true).can_saturate, saturates ? 1 : 0);
     }
   }
-  EXPECT_EQ(count_pair_sums(Tensor::of<std::int8_t>({3, 2}, {64, 0, 64, 0, 127, 0}), false).pairs, 4);
+  EXPECT_EQ(count_pair_sums(Tensor::of<std::int8_t>({3, 2}, {64, 0, 64, 0, 127, 0}), false).pairs,
+            4);
 }
 
 TEST(Saturation, NothingIsSaidOfOtherTensors) {

@@ -14,8 +14,8 @@ Model dynamic_product(std::int8_t code) {
   model.opsets = {{"", 13}};
   Graph& graph = model.graph;
   const ValueId x = graph.add_input("x", DType::uint8, Shape{{-1, "n"}, {8, ""}});
-  const ValueId w = graph.add_constant(
-      "w", Tensor::of<std::int8_t>({8, 2}, std::vector<std::int8_t>(16, code)));
+  const ValueId w =
+      graph.add_constant("w", Tensor::of<std::int8_t>({8, 2}, std::vector<std::int8_t>(16, code)));
   graph.add_output(graph.add("MatMulInteger", {x, w}, {}, "y", "", DType::int32));
   return model;
 }
