@@ -26,9 +26,13 @@ struct CompressRequest {
   std::string external = "auto";  // weights in a file of their own: "auto", "always", "never"
   bool keep_metadata = false;     // what exporters note for debugging
 
-  std::string preset{};                           // "" (with no recipe): the default preset
-  std::string recipe{};                           // a TOML file, instead of a preset
-  std::vector<std::string> set{};                 // "pass.key=value"
+  std::string preset{};            // "" (with no recipe): the default preset
+  std::string recipe{};            // a TOML file, instead of a preset
+  std::vector<std::string> set{};  // "pass.key=value"
+  // "" or what the result is meant for: "ort-cpu", "ort-cpu-avx2" (docs/targets.md). What it can't
+  // run is refused, what it does badly is warned of. For ort-cpu-avx2 the passes' option `weights`
+  // is "auto" where it was not given.
+  std::string target{};
   std::vector<std::string> include{}, exclude{};  // globs over unit names
   bool keep_opset = false;  // refuse passes that need a newer opset, instead of raising the model
 

@@ -14,9 +14,10 @@ namespace onnxpress {
 [[nodiscard]] Document inspect(const std::vector<std::string>& models, bool explain,
                                const ReadingOptions& reading = {});
 
-// Reads models strictly and reports what breaks ONNX's rules, or what `target` would refuse
-// ("" or "ort-cpu"). Throws Error for a model that can't be read; lesser faults are findings, and
-// make document.exit_code 3.
+// Reads models strictly and reports what breaks ONNX's rules, and what `target` ("": none,
+// "ort-cpu", "ort-cpu-avx2") refuses or does badly: see docs/targets.md. Throws Error for a model
+// that can't be read; lesser faults are findings, and errors among them make document.exit_code 3,
+// refusals of the target alone 4.
 [[nodiscard]] Document check(const std::vector<std::string>& models, const std::string& target,
                              const ReadingOptions& reading = {});
 

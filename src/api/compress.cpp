@@ -5,6 +5,7 @@
 
 #include "api/measuring.h"
 #include "api/recipe_of.h"
+#include "api/request.h"
 #include "base/error_codes.h"
 #include "base/sha256.h"
 #include "data/model_folder.h"
@@ -12,6 +13,7 @@
 #include "io/writer.h"
 #include "onnxpress/about.h"
 #include "pipeline/runner.h"
+#include "targets/target.h"
 
 namespace onnxpress {
 namespace {
@@ -138,6 +140,20 @@ void warn_if_no_smaller(Recorder& recorder) {
   recorder.warn("W0102", fmt::format("the result is not smaller: {} bytes, {} before", after, before));
 }
 
+// Refuses a result that the target can't run, and tells of what it does badly.
+void judge_for_target(Recorder& recorder, const Model& model, const std::string& target) {
+  const std::optional<Target> runtime = api::read_target(target);
+  if (!runtime) return;
+  for (const TargetFinding& finding : check_target(model, *runtime)) {
+    const std::string where = finding.where.empty() ? "" : finding.where + ": ";
+    if (finding.refused) {
+      throw Error(codes::unsupported_model,
+                  fmt::format("{}: {}{}", target, where, finding.message));
+    }
+    recorder.warn("W0103", fmt::format("{}: {}{}", target, where, finding.message));
+  }
+}
+
 // Measures the staged result beside the original.
 void measure(Recorder& recorder, const CompressRequest& request, const OpenedModel& original,
              const StagedModel& staged, const std::optional<Dataset>& data, bool timing) {
@@ -215,6 +231,7 @@ Document compress(const CompressRequest& request, const Control& control) {
   if (!measures) original.model = {};  // nobody looks at it again
   RunResult result = run_passes(recorder, std::move(input), recipe, request,
                                 calibration ? &*calibration : nullptr, original.file.sha256);
+  judge_for_target(recorder, result.model, request.target);
   document.models = {{original.path.string(), original.file.bytes},
                      {request.output, result.predicted_bytes}};
   if (request.dry_run) {

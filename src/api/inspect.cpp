@@ -3,40 +3,18 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
+#include <optional>
+#include <utility>
 
 #include "api/describe.h"
+#include "api/request.h"
 #include "base/error_codes.h"
 #include "io/checks.h"
-#include "onnxpress/nearest.h"
+#include "targets/target.h"
 
 namespace onnxpress {
 namespace {
-
-// What ONNX Runtime loads since 1.18 (May 2024).
-constexpr std::int64_t kOrtNewestIr = 10;
-constexpr std::int64_t kOrtNewestOpset = 21;
-constexpr std::array<std::string_view, 5> kOrtDomains = {"", "ai.onnx", "ai.onnx.ml",
-                                                         "com.microsoft", "ai.onnx.training"};
-
-std::vector<std::string> findings_of_target(const Model& model) {
-  std::vector<std::string> findings;
-  if (model.ir_version > kOrtNewestIr) {
-    findings.push_back(fmt::format("IR version {} needs an ONNX Runtime newer than 1.18 (IR {})",
-                                   model.ir_version, kOrtNewestIr));
-  }
-  for (const OpsetImport& opset : model.opsets) {
-    if (std::ranges::find(kOrtDomains, opset.domain) == kOrtDomains.end()) {
-      findings.push_back(
-          fmt::format("ONNX Runtime has no operators of domain \"{}\" built in", opset.domain));
-    } else if (opset.domain.empty() && opset.version > kOrtNewestOpset) {
-      findings.push_back(fmt::format("opset {} needs an ONNX Runtime newer than 1.18 (opset {})",
-                                     opset.version, kOrtNewestOpset));
-    }
-  }
-  return findings;
-}
 
 std::string sentence(const Finding& finding) {
   static constexpr std::array<std::string_view, 3> kSeverity = {"error", "warning", "note"};
@@ -44,6 +22,19 @@ std::string sentence(const Finding& finding) {
   return finding.where.empty()
              ? fmt::format("{}: {}", severity, finding.message)
              : fmt::format("{}: {}: {}", severity, finding.where, finding.message);
+}
+
+// Adds what the target refuses or does badly; true if it refuses the model.
+bool add_findings_of_target(const Model& model, Target target, ModelDescription& description) {
+  bool refused = false;
+  for (const TargetFinding& finding : check_target(model, target)) {
+    refused |= finding.refused;
+    const std::string where = finding.where.empty() ? "" : finding.where + ": ";
+    description.findings.push_back(fmt::format("{}: {}: {}{}",
+                                               finding.refused ? "error" : "warning", name(target),
+                                               where, finding.message));
+  }
+  return refused;
 }
 
 }  // namespace
@@ -61,11 +52,7 @@ Document inspect(const std::vector<std::string>& models, bool explain,
 
 Document check(const std::vector<std::string>& models, const std::string& target,
                const ReadingOptions& reading) {
-  if (!target.empty() && target != "ort-cpu") {
-    const std::array<std::string, 1> targets = {"ort-cpu"};
-    throw Error(codes::unknown_name, fmt::format("there is no target \"{}\"", target),
-                did_you_mean(target, targets));
-  }
+  const std::optional<Target> runtime = api::read_target(target);
   api::Recorder recorder("check", {}, {});
   for (const std::string& path : models) {
     const api::OpenedModel model = api::open_model(path, reading);
@@ -77,10 +64,9 @@ Document check(const std::vector<std::string>& models, const std::string& target
         recorder.document.exit_code = exit_code(ErrorKind::bad_input);
       }
     }
-    if (!target.empty()) {
-      for (std::string& finding : findings_of_target(model.model)) {
-        description.findings.push_back("warning: " + std::move(finding));
-      }
+    if (runtime && add_findings_of_target(model.model, *runtime, description) &&
+        recorder.document.exit_code == 0) {
+      recorder.document.exit_code = exit_code(ErrorKind::unsupported);
     }
     recorder.document.descriptions.push_back(std::move(description));
   }

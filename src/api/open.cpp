@@ -39,6 +39,14 @@ std::size_t longest_sample(const DataOptions& data, const OpenedModel& model) {
 
 }  // namespace
 
+std::optional<Target> read_target(const std::string& text) {
+  if (text.empty()) return {};
+  if (auto target = parse_target(text)) return target;
+  const std::vector<std::string> names(target_names().begin(), target_names().end());
+  throw Error(codes::unknown_name, fmt::format("there is no target \"{}\"", text),
+              did_you_mean(text, names));
+}
+
 OpenedModel open_model(const std::string& path, const ReadingOptions& reading) {
   OpenedModel opened;
   opened.path = find_model(path);

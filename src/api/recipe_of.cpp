@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "api/request.h"
 #include "base/error_codes.h"
 
 namespace onnxpress::api {
@@ -30,6 +31,10 @@ Recipe recipe_of(const CompressRequest& request) {
                       : preset_recipe(request.preset.empty() ? kDefaultPreset
                                                              : std::string_view(request.preset));
   for (const std::string& assignment : request.set) set_option(recipe, assignment);
+  // Sums of 16 bits must not saturate there.
+  if (read_target(request.target) == Target::ort_cpu_avx2) {
+    set_default(recipe, "weights", std::string("auto"));
+  }
   if (!request.include.empty()) add_globs(recipe, "include", request.include);
   if (!request.exclude.empty()) add_globs(recipe, "exclude", request.exclude);
   return recipe;

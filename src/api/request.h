@@ -15,6 +15,7 @@
 #include "exec/session.h"
 #include "onnxpress/document.h"
 #include "onnxpress/options.h"
+#include "targets/target.h"
 
 // What the requests of the public interface have in common.
 namespace onnxpress::api {
@@ -68,6 +69,9 @@ enum class DataUse { measuring, calibration };
 
 // The most tokens a table of positions has rows for; nothing where there is no such table.
 [[nodiscard]] std::optional<std::int64_t> position_limit(const Graph& graph);
+
+// The target of that name; nothing for "". Throws Error (unknown_name).
+[[nodiscard]] std::optional<Target> read_target(const std::string& text);
 
 // Gates, read. Throws Error (usage) if one can't be read or needs what is not going to be measured.
 [[nodiscard]] std::vector<Gate> read_gates(const std::vector<std::string>& expressions,

@@ -76,17 +76,21 @@ IntegerWeight pack_integer(Graph& graph, QuantizedMatrix q, std::string_view hin
   w.scales = graph.add_constant(name + "_scale", Tensor::of<float>({q.out}, std::move(q.scales)));
   if (turned && !keep_layout) q.codes = transposed(q.codes, q.out, q.in);
   const Dims dims = turned && keep_layout ? Dims{q.out, q.in} : Dims{q.in, q.out};
-  w.codes = graph.add_constant(name + "_q", codes_tensor({8, 0, true}, dims, std::move(q.codes)));
+  w.codes = graph.add_constant(name + "_q", codes_tensor(q.grid, dims, std::move(q.codes)));
+  if (!q.grid.symmetric) {
+    w.zero_point = graph.add_constant(name + "_zero", Tensor::scalar(q.zero_points.at(0)));
+  }
   if (turned && keep_layout) {
     w.codes = graph.add("Transpose", {w.codes}, {{"perm", std::vector<std::int64_t>{1, 0}}},
-                        name + "_q_transposed", "", DType::int8, to_shape({q.in, q.out}));
+                        name + "_q_transposed", "", q.grid.symmetric ? DType::int8 : DType::uint8,
+                        to_shape({q.in, q.out}));
   }
   return w;
 }
 
 std::optional<QuantizedMatrix> unpack_integer(const Graph& graph, NodeId id) {
   const Node& product = graph.node(id);
-  if (!product.is("MatMulInteger") || product.input(3) != kNoValue) return std::nullopt;
+  if (!product.is("MatMulInteger")) return std::nullopt;
   QuantizedMatrix q;
   ValueId weight = product.input(1);
   if (const Node* transpose = graph.producer(weight)) {
@@ -96,13 +100,22 @@ std::optional<QuantizedMatrix> unpack_integer(const Graph& graph, NodeId id) {
   }
   const Tensor* codes = graph.constant(weight);
   const Tensor* scales = weight_scales(graph, product);
-  if (codes == nullptr || codes->rank() != 2 || codes->dtype() != DType::int8) return std::nullopt;
+  if (codes == nullptr || codes->rank() != 2 || bits(codes->dtype()) != 8) return std::nullopt;
   q.in = codes->dims()[q.layout == MatrixLayout::in_out ? 0 : 1];
   q.out = codes->dims()[q.layout == MatrixLayout::in_out ? 1 : 0];
   if (scales == nullptr || scales->dtype() != DType::float32 || scales->dims() != Dims{q.out}) {
     return std::nullopt;
   }
-  q.codes = stored_codes(*codes)->codes;
+  const auto stored = stored_codes(*codes);
+  const Tensor* zero = graph.constant(product.input(3));
+  const bool scalar = zero != nullptr && zero->dtype() == DType::uint8 && zero->size() == 1;
+  if (!stored || stored->is_signed == (product.input(3) != kNoValue)) return std::nullopt;
+  if (!stored->is_signed) {
+    if (!scalar) return std::nullopt;
+    q.grid.symmetric = false;
+    q.zero_points.assign(static_cast<std::size_t>(q.out), zero->as<std::uint8_t>()[0]);
+  }
+  q.codes = stored->codes;
   const auto values = scales->as<float>();
   q.scales.assign(values.begin(), values.end());
   return q;
@@ -112,8 +125,10 @@ void integer_product(Graph& graph, const DynamicInput& x, const IntegerWeight& w
                      std::string_view hint) {
   const std::string name(hint);
   const auto shape = graph.value(output).shape;
-  const ValueId sums = graph.add("MatMulInteger", {x.codes, w.codes, x.zero_point}, {},
-                                 name + "_integer", "", DType::int32, shape);
+  std::vector<ValueId> factors{x.codes, w.codes, x.zero_point};
+  if (w.zero_point != kNoValue) factors.push_back(w.zero_point);
+  const ValueId sums = graph.add("MatMulInteger", std::move(factors), {}, name + "_integer", "",
+                                 DType::int32, shape);
   const ValueId floats =
       graph.add("Cast", {sums}, {{"to", kFloat32}}, name + "_sums", "", DType::float32, shape);
   const ValueId scale = graph.add("Mul", {x.scale, w.scales}, {}, name + "_scales", "",

@@ -98,6 +98,7 @@ std::int64_t stored_bytes(Storage storage, const Grid& grid, std::int64_t in, st
     const std::int64_t zeros = grid.symmetric ? 0 : (groups * grid.bits + 7) / 8;
     return out * (groups * (grid.group * grid.bits / 8) + groups * 4 + zeros);
   }
+  if (storage == Storage::integer) return in * out + scales * 4 + (grid.symmetric ? 0 : 1);
   const bool packed = storage == Storage::qdq && grid.bits <= 4;
   const auto bytes = [&](std::int64_t count) { return packed ? (count + 1) / 2 : count; };
   return bytes(in * out) + scales * 4 + (grid.symmetric ? 0 : bytes(scales));

@@ -14,15 +14,22 @@
 #include "pack/qdq.h"
 #include "pack/storage.h"
 #include "passes/linear_units.h"
+#include "passes/weight_form.h"
 
 namespace onnxpress {
 namespace {
 
-using Options = UnitOptions;
+struct Options : UnitOptions {
+  std::string weights = "s8";
+};
 constexpr Grid kInt8{8, 0, true};
 
 const OptionTable<Options>& table() {
   static const OptionTable<Options> rows{
+      {"weights", &Options::weights,
+       "how they are stored: s8-7bit and u8 are exact on CPUs without VNNI, too; auto takes that "
+       "of the two which measures better",
+       weight_form_names()},
       {"include", &Options::include, "globs over units: only these"},
       {"exclude", &Options::exclude, "globs over units: not these"},
       {"min_saving",
@@ -52,9 +59,12 @@ std::optional<NodeId> find_dequantize(const Graph& graph, const LinearUnit& unit
 // Edits one graph, unit by unit; remembers what units share.
 class Rewriter {
  public:
-  Rewriter(Graph& graph, ThreadPool& pool) : graph_(graph), pool_(pool) {}
+  Rewriter(Graph& graph, ThreadPool& pool, WeightForm form)
+      : graph_(graph), pool_(pool), form_(form) {}
 
-  void rewrite(const LinearUnit& unit) {
+  // How the weight was solved; "" for one that was taken over.
+  std::string rewrite(const LinearUnit& unit) {
+    way_.clear();
     const Node product = graph_.node(unit.product);
     const Attributes& a = product.attributes;
     const bool gemm = product.is("Gemm");
@@ -70,7 +80,7 @@ class Rewriter {
     graph_.erase(unit.product);
     if (bias == kNoValue && type == DType::float32) {
       integer_product(graph_, x, w, unit.output, name);
-      return;
+      return way_;
     }
     const auto shape = graph_.value(unit.output).shape;
     ValueId y = graph_.add_value(name + "_product", DType::float32, shape);
@@ -78,9 +88,10 @@ class Rewriter {
     y = cast(graph_, y, DType::float32, type, name + "_cast");
     if (bias == kNoValue) {
       finish("Identity", {y}, unit.output, name);
-      return;
+      return way_;
     }
     finish("Add", {y, scaled_bias(bias, beta, type)}, unit.output, name + "_bias");
+    return way_;
   }
 
   // What rounding left of the unit's weight; nothing where it was quantized before.
@@ -124,8 +135,16 @@ class Rewriter {
       return weights_[key] = taken_over(*id, matrix_layout(unit.layout), alpha, name);
     }
     const WeightRef w = *weight_ref(*graph_.constant(unit.weight), matrix_layout(unit.layout));
-    QuantizedMatrix q = quantize_rtn(w, kInt8, pool_);
-    sqnr_db_[unit.weight] = sqnr_db(w, q);
+    SolvedWeight solved = solve_in_form(form_, [&](const Grid& grid) {
+      SolvedWeight rounded;
+      rounded.q = quantize_rtn(w, grid, pool_);
+      rounded.way = "rtn";
+      rounded.figures = {{"sqnr_db", sqnr_db(w, rounded.q)}};
+      return rounded;
+    });
+    sqnr_db_[unit.weight] = solved.figures.front().second;
+    way_ = std::move(solved.way);
+    QuantizedMatrix q = std::move(solved.q);
     for (float& scale : q.scales) scale *= alpha;
     return weights_[key] = pack_integer(graph_, std::move(q), name);
   }
@@ -137,8 +156,11 @@ class Rewriter {
     const bool shared = graph_.value(dequantize.input(0)).uses.size() > 1;
     QuantizedMatrix q = *unpack_qdq(graph_, id, layout);
     for (float& scale : q.scales) scale *= alpha;
+    if (!shared && !stored_grid(form_).symmetric) {
+      return pack_integer(graph_, as_unsigned(std::move(q)), name);
+    }
     if (!shared && layout == MatrixLayout::out_in) return pack_integer(graph_, std::move(q), name);
-    IntegerWeight w{dequantize.input(0), dequantize.input(1)};
+    IntegerWeight w{dequantize.input(0), dequantize.input(1), kNoValue};
     if (alpha != 1) {
       w.scales =
           graph_.add_constant(name + "_scale", Tensor::of<float>({q.out}, std::move(q.scales)));
@@ -169,6 +191,8 @@ class Rewriter {
 
   Graph& graph_;
   ThreadPool& pool_;
+  WeightForm form_;
+  std::string way_;
   std::map<std::pair<ValueId, bool>, DynamicInput> inputs_;
   std::map<std::pair<ValueId, float>, IntegerWeight> weights_;
   std::map<ValueId, double> sqnr_db_;  // of weights
@@ -176,7 +200,8 @@ class Rewriter {
 
 class QuantizeDynamic : public Pass {
  public:
-  explicit QuantizeDynamic(Options options) : options_(std::move(options)) {}
+  explicit QuantizeDynamic(Options options)
+      : options_(std::move(options)), form_(parse_weight_form(options_.weights)) {}
 
   [[nodiscard]] std::int64_t needed_opset(PassContext& /*context*/) const override {
     return onnxpress::needed_opset(Storage::integer, kInt8);
@@ -189,17 +214,17 @@ class QuantizeDynamic : public Pass {
 
   PassResult apply(const PassPlan& plan, PassContext& context) const override {
     const auto& view = context.view();
-    Rewriter rewriter(context.graph(), context.pool());
+    Rewriter rewriter(context.graph(), context.pool(), form_);
     PassResult result;
     std::size_t seen = 0;
-    for (const UnitPlan& row : plan.units) {
+    for (std::size_t i = 0; i < plan.units.size(); ++i) {
+      const UnitPlan& row = plan.units[i];
       context.step(static_cast<double>(seen++) / static_cast<double>(plan.units.size()));
       if (row.decision != Decision::change) continue;
       const LinearUnit& unit = view.units()[static_cast<std::size_t>(row.target)];
-      rewriter.rewrite(unit);
-      if (const auto sqnr = rewriter.sqnr_db_of(unit)) {
-        result.figures[seen - 1] = {{"sqnr_db", *sqnr}};
-      }
+      std::string way = rewriter.rewrite(unit);
+      if (form_ == WeightForm::choose && !way.empty()) result.ways[i] = std::move(way);
+      if (const auto sqnr = rewriter.sqnr_db_of(unit)) result.figures[i] = {{"sqnr_db", *sqnr}};
       ++result.changed;
     }
     context.edited();
@@ -207,7 +232,7 @@ class QuantizeDynamic : public Pass {
   }
 
  private:
-  static UnitOutcome judge(const LinearUnit& unit, PassContext& context) {
+  UnitOutcome judge(const LinearUnit& unit, PassContext& context) const {
     const Graph& graph = context.graph();
     const Node& product = graph.node(unit.product);
     if (!product.is("MatMul") && !product.is("Gemm")) {
@@ -233,9 +258,9 @@ class QuantizeDynamic : public Pass {
     const auto w =
         weight == nullptr ? std::nullopt : weight_ref(*weight, matrix_layout(unit.layout));
     if (!w) return {.refusal = "the weight is not a matrix of floats"};
-    return {.reason = "INT8 per channel, inputs UINT8 at run time",
-            .bytes_after =
-                stored_bytes(Storage::integer, kInt8, w->in, w->out) + factor_bytes(product)};
+    return {.reason = describe(form_) + ", inputs UINT8 at run time",
+            .bytes_after = stored_bytes(Storage::integer, stored_grid(form_), w->in, w->out) +
+                           factor_bytes(product)};
   }
 
   // Gemm's beta becomes a constant of its own.
@@ -257,6 +282,7 @@ class QuantizeDynamic : public Pass {
   }
 
   Options options_;
+  WeightForm form_;
 };
 
 }  // namespace

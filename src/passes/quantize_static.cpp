@@ -19,6 +19,7 @@
 #include "passes/linear_units.h"
 #include "passes/stages.h"
 #include "passes/unit_bias.h"
+#include "passes/weight_form.h"
 #include "passes/weight_solver.h"
 
 namespace onnxpress {
@@ -26,7 +27,7 @@ namespace {
 
 struct Options : UnitOptions {
   std::string method = "gptq";
-  std::int64_t bits = 8;
+  std::string weights = "s8";
   bool per_channel = true;
   bool shift = true;
   bool search = true;
@@ -39,12 +40,10 @@ struct Options : UnitOptions {
 const OptionTable<Options>& table() {
   static const OptionTable<Options> rows{
       {"method", &Options::method, "how weight codes are found", {"rtn", "gptq"}},
-      {"bits",
-       &Options::bits,
-       "of a weight; 7 where integer kernels without VNNI would saturate",
-       {},
-       7,
-       8},
+      {"weights", &Options::weights,
+       "how they are stored: s8-7bit and u8 are exact on CPUs without VNNI, too; auto takes that "
+       "of the two which measures better",
+       weight_form_names()},
       {"per_channel", &Options::per_channel,
        "try a scale for each channel of an input, which smooths at no cost"},
       {"shift", &Options::shift, "and a zero point for each, taken back in the bias"},
@@ -88,7 +87,7 @@ Matrix side_by_side(const std::vector<Matrix>& parts) {
 class QuantizeStatic : public Pass {
  public:
   explicit QuantizeStatic(Options options)
-      : options_(std::move(options)), grid_{static_cast<int>(options_.bits), 0, true} {}
+      : options_(std::move(options)), form_(parse_weight_form(options_.weights)) {}
 
   [[nodiscard]] bool uses_data() const override { return true; }
 
@@ -159,7 +158,8 @@ class QuantizeStatic : public Pass {
       return;
     }
     std::vector<Matrix> weights;
-    ActivationGridOptions options{grid_, options_.per_channel, options_.shift, options_.search};
+    ActivationGridOptions options{weight_grid(), options_.per_channel, options_.shift,
+                                  options_.search};
     for (const std::size_t row : stage.rows) {
       const LinearUnit& unit = work.unit(row);
       weights.push_back(float_weight(unit, graph));
@@ -205,7 +205,10 @@ class QuantizeStatic : public Pass {
         w(j, o) = static_cast<float>(static_cast<double>(w(j, o)) * factor);
       }
     }
-    SolvedWeight solved = solver.solve(weight_ref(w), has_own_bias(graph, unit));
+    const bool own_bias = has_own_bias(graph, unit);
+    SolvedWeight solved = solve_in_form(form_, [&](const Grid& weight_grid) {
+      return solver.solve(weight_ref(w), own_bias, weight_grid);
+    });
     std::vector<float> change = solved.bias_change;
     if (grid.shifts()) {
       const std::vector<double> shift = shift_in_output(grid, dequantized_matrix(solved.q));
@@ -237,7 +240,8 @@ class QuantizeStatic : public Pass {
         continue;
       }
       QuantizedMatrix q =
-          quantize_rtn(weight_ref(float_weight(unit, graph)), grid_, work.context.pool());
+          quantize_rtn(weight_ref(float_weight(unit, graph)), weight_grid(), work.context.pool());
+      if (!stored_grid(form_).symmetric) q = as_unsigned(std::move(q));
       multiply(unit, x, pack_qdq(graph, std::move(q), graph.value(unit.weight).name), graph, work);
     }
   }
@@ -276,6 +280,9 @@ class QuantizeStatic : public Pass {
                     .outputs = {unit.output}});
   }
 
+  // What weights are rounded to before they are stored.
+  [[nodiscard]] Grid weight_grid() const { return {stored_grid(form_).bits, 0, true}; }
+
   [[nodiscard]] SolverOptions solver_options(const StageMoments& moments, const Stage& stage,
                                              Work& work) const {
     const DampingAdvice advice = advise_damping(moments);
@@ -284,7 +291,7 @@ class QuantizeStatic : public Pass {
     }
     SolverOptions solver;
     solver.method = options_.method == "rtn" ? WeightMethod::rtn : WeightMethod::gptq;
-    solver.grid = grid_;
+    solver.grid = weight_grid();
     solver.clip = false;
     solver.gptq.damping = options_.damping == 0 ? advice.damping : options_.damping;
     solver.gptq.clip_steps = 0;
@@ -304,7 +311,7 @@ class QuantizeStatic : public Pass {
     for (const Refusal& refusal : unit.why_not) {
       if (refusal.kind == RefusalKind::scaled) return {.refusal = refusal.text};
     }
-    if (auto why = why_not_storable(Storage::qdq, grid_, context.model().opset())) {
+    if (auto why = why_not_storable(Storage::qdq, stored_grid(form_), context.model().opset())) {
       return {.refusal = *why};
     }
     if (graph.value(unit.weight).is_output) return {.refusal = "the weight is a graph output"};
@@ -322,12 +329,14 @@ class QuantizeStatic : public Pass {
     if (!w || weight->dtype() != DType::float32) {
       return {.refusal = "the weight is not a matrix of float32"};
     }
-    return {.reason = fmt::format("{}, input UINT8", to_string(grid_)),
-            .bytes_after = stored_bytes(Storage::qdq, grid_, w->in, w->out)};
+    return {.refusal = "the weight holds NaN or infinity"};
+    }
+    return {.reason = fmt::format("{}, input UINT8", describe(form_)),
+            .bytes_after = stored_bytes(Storage::qdq, stored_grid(form_), w->in, w->out)};
   }
 
   Options options_;
-  Grid grid_;
+  WeightForm form_;
 };
 
 }  // namespace

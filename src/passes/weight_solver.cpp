@@ -71,15 +71,15 @@ StageSolver::StageSolver(const StageMoments* moments, SolverOptions options, Thr
 
 StageSolver::~StageSolver() = default;
 
-SolvedWeight StageSolver::solve(const WeightRef& w, bool own_bias) {
+SolvedWeight StageSolver::solve(const WeightRef& w, bool own_bias, const Grid& grid) {
   SolvedWeight solved;
   if (moments_ != nullptr && moments_->train.edited.rows > 0 &&
       moments_->held_out.edited.rows > 0) {
-    solved = solve_on_data(to_matrix(w), own_bias);
+    solved = solve_on_data(to_matrix(w), own_bias, grid);
   } else {
     const Matrix weight = to_matrix(w);
-    solved.q = quantize_clipped(weight, {}, options_.grid,
-                                options_.clip ? options_.gptq.clip_steps : 0, pool_);
+    solved.q =
+        quantize_clipped(weight, {}, grid, options_.clip ? options_.gptq.clip_steps : 0, pool_);
     solved.way = "rtn";
     solved.figures = {{"sqnr_db", sqnr_db(weight, dequantized_matrix(solved.q))}};
   }
@@ -87,26 +87,25 @@ SolvedWeight StageSolver::solve(const WeightRef& w, bool own_bias) {
   return solved;
 }
 
-SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias) {
+SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias, const Grid& grid) {
   const auto target = [&](Rows& rows, const Way& way) {
     if (!way.ridge) return w;
     return ridge_refit(w, rows.moments, options_.ridge_strength, own_bias && options_.bias, pool_);
   };
   const auto quantize = [&](Rows& rows, const Way& way, const Matrix& wanted) {
     if (way.method == WeightMethod::gptq) {
-      return quantize_gptq(wanted, rows.factor(options_.gptq), options_.grid, options_.gptq, pool_)
-          .q;
+      return quantize_gptq(wanted, rows.factor(options_.gptq), grid, options_.gptq, pool_).q;
     }
     const auto& energy = rows.factor(options_.gptq).energy;
-    return quantize_clipped(wanted, energy, options_.grid,
-                            options_.clip ? options_.gptq.clip_steps : 0, pool_);
+    return quantize_clipped(wanted, energy, grid, options_.clip ? options_.gptq.clip_steps : 0,
+                            pool_);
   };
   const PairJudge& judge = held_out_->judge();
   const PairJudge::Target goal = judge.target(w, pool_);
 
   SolvedWeight solved;
   Way best;
-  const Matrix nearest = dequantized_matrix(quantize_rtn(weight_ref(w), options_.grid, pool_));
+  const Matrix nearest = dequantized_matrix(quantize_rtn(weight_ref(w), grid, pool_));
   const PairError plain = judge.error(goal, w, nearest, {}, pool_);
   const double drift = goal.signal > 0 ? std::sqrt(goal.drift / goal.signal) : 0;
   double least = plain.relative;
@@ -139,7 +138,7 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias) {
   if (options_.ridge) consider({options_.method, true, false});
 
   solved.q = any ? quantize(*all_, best, target(*all_, best))
-                 : quantize_rtn(weight_ref(w), options_.grid, pool_);
+                 : quantize_rtn(weight_ref(w), grid, pool_);
   const Matrix q = dequantized_matrix(solved.q);
   if (best.bias) solved.bias_change = mean_error(w, q, all_->moments);
   solved.way = any ? describe(best) : "rtn";

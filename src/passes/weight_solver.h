@@ -50,11 +50,15 @@ class StageSolver {
   StageSolver& operator=(const StageSolver&) = delete;
 
   // `own_bias`: the unit has a bias that may be changed. Throws what the quantizers throw.
-  [[nodiscard]] SolvedWeight solve(const WeightRef& w, bool own_bias);
+  [[nodiscard]] SolvedWeight solve(const WeightRef& w, bool own_bias) {
+    return solve(w, own_bias, options_.grid);
+  }
+  // The same on another grid than that of the options.
+  [[nodiscard]] SolvedWeight solve(const WeightRef& w, bool own_bias, const Grid& grid);
 
  private:
   struct Rows;  // moments of some rows, and what is computed from them when it is needed
-  [[nodiscard]] SolvedWeight solve_on_data(const Matrix& w, bool own_bias);
+  [[nodiscard]] SolvedWeight solve_on_data(const Matrix& w, bool own_bias, const Grid& grid);
 
   const StageMoments* moments_;
   SolverOptions options_;

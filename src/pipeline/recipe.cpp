@@ -83,6 +83,16 @@ void set_option(Recipe& recipe, std::string_view assignment) {
   }
 }
 
+void set_default(Recipe& recipe, std::string_view option, const OptionValue& value) {
+  for (RecipePass& pass : recipe.passes) {
+    const PassInfo& info = find_pass(pass.name);
+    const auto row = std::ranges::find(info.options, option, &OptionInfo::name);
+    if (row != info.options.end()) {
+      pass.options.emplace(std::string(option), check_option(*row, value));
+    }
+  }
+}
+
 void add_globs(Recipe& recipe, std::string_view option, const std::vector<std::string>& globs) {
   if (globs.empty()) return;
   bool found = false;

@@ -58,6 +58,8 @@ struct Recipe {
 // Applies "pass.key=value" to every pass of that name. Throws Error (usage_error, unknown_name,
 // bad_option).
 void set_option(Recipe& recipe, std::string_view assignment);
+// Gives an option of that name a value in every pass that has it and was not given one.
+void set_default(Recipe& recipe, std::string_view option, const OptionValue& value);
 // Adds globs to the option "include" or "exclude" of every pass that has it. Throws Error
 // (bad_option) if none has.
 void add_globs(Recipe& recipe, std::string_view option, const std::vector<std::string>& globs);

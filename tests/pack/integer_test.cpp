@@ -57,6 +57,23 @@ TEST(Integer, CodesAndScalesComeBackBitForBit) {
   }
 }
 
+TEST(Integer, UnsignedCodesComeBackWithTheirZeroPointAndComputeTheSame) {
+  for (const MatrixLayout layout : test::kLayouts) {
+    const QuantizedMatrix q = test::random_matrix({8, 0, true}, 70, 9, layout);
+    QuantizedMatrix u = q;
+    u.grid.symmetric = false;
+    u.zero_points.assign(9, 128);
+    const Model model = model_of(u, true);
+    const NodeId product = product_of(model.graph);
+    const auto back = unpack_integer(model.graph, product);
+    ASSERT_TRUE(back.has_value());
+    EXPECT_EQ(*back, u);
+    EXPECT_EQ(model.graph.constant(model.graph.node(product).input(3))->size(), 1);
+    const TensorMap x{{"x", Tensor::of<float>({1, 70}, std::vector<float>(70, 0.3F))}};
+    EXPECT_EQ(Session(model).run(x).at("y"), Session(model_of(q, true)).run(x).at("y"));
+  }
+}
+
 TEST(Integer, ComputesTheProductWithinTheRoundingOfTheInput) {
   const QuantizedMatrix q = test::random_matrix({8, 0, true}, 64, 8, MatrixLayout::out_in);
   const Model model = model_of(q, true);

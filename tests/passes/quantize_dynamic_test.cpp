@@ -54,6 +54,34 @@ TEST(QuantizeDynamic, UnitsThatReadTheSameTensorShareItsQuantization) {
   EXPECT_LT(change(before, n.model), 0.02);
 }
 
+TEST(QuantizeDynamic, UnsignedWeightsComputeExactlyWhatSignedOnesDo) {
+  Network n;
+  n.output(n.graph().add("MatMul", {n.x, n.constant("w", {64, 48})}, {}, "y"));
+  Model s8 = n.model;
+  test::run_pass(s8, "quantize_dynamic");
+  Model u8 = n.model;
+  EXPECT_EQ(test::run_pass(u8, "quantize_dynamic", {{"weights", std::string("u8")}}).changes(), 1U);
+  EXPECT_EQ(u8.graph.value(*u8.graph.find_value("w_q")).dtype, DType::uint8);
+  EXPECT_TRUE(test::identical(test::run_model(s8, inputs()), test::run_model(u8, inputs())));
+}
+
+TEST(QuantizeDynamic, SevenBitsStayInTheirRangeAndAutoTakesUnsignedWhereTheyCost) {
+  Network n;
+  n.output(n.graph().add("MatMul", {n.x, n.constant("w", {64, 48})}, {}, "y"));
+  const Model before = n.model;
+  Model seven = n.model;
+  test::run_pass(seven, "quantize_dynamic", {{"weights", std::string("s8-7bit")}});
+  for (const int code : seven.graph.constant(*seven.graph.find_value("w_q"))->as<std::int8_t>()) {
+    ASSERT_GE(code, -64);
+    ASSERT_LE(code, 63);
+  }
+  Model chosen = n.model;
+  test::run_pass(chosen, "quantize_dynamic", {{"weights", std::string("auto")}});
+  EXPECT_EQ(chosen.graph.value(*chosen.graph.find_value("w_q")).dtype, DType::uint8);
+  EXPECT_LT(change(before, seven), 0.03);
+  EXPECT_LT(change(before, chosen), 0.02);
+}
+
 TEST(QuantizeDynamic, GemmKeepsItsBiasAlphaBetaAndTransposedWeight) {
   Network n;
   n.output(n.graph().add("Gemm", {n.x, n.constant("w", {48, 64}), n.constant("c", {48})},

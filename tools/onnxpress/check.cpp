@@ -23,8 +23,8 @@ std::unique_ptr<Command> add_check(CLI::App& program) {
   CLI::App* app = program.add_subcommand("check", "strict validation");
   auto command = std::make_unique<Check>(app);
   app->add_option("MODEL", command->models, "models");
-  app->add_option("--target", command->target, "also whether that runtime loads it: ort-cpu")
-      ->type_name("NAME");
+  app->add_option("--target", command->target, "also whether that runtime runs it, and how")
+      ->type_name("ort-cpu|ort-cpu-avx2");
   add_reading_flags(*app, command->reading);
   add_output_flags(*command);
   return command;

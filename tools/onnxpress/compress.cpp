@@ -52,6 +52,9 @@ void add_recipe_flags(CLI::App& app, Compress& command) {
       ->group("Recipe");
   several(app.add_option("--set", request.set, "set an option of a pass (repeatable)")
               ->type_name("PASS.KEY=VALUE"));
+  app.add_option("--target", request.target, "the runtime that the result is meant for")
+      ->type_name("ort-cpu|ort-cpu-avx2")
+      ->group("Recipe");
   several(app.add_option("--include", request.include, "only units whose name matches (repeatable)")
               ->type_name("GLOB"));
   several(app.add_option("--exclude", request.exclude, "not units whose name matches (repeatable)")

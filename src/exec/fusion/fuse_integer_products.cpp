@@ -4,6 +4,8 @@
 // share it.
 #include <algorithm>
 #include <array>
+#include <string>
+#include <vector>
 
 #include "exec/fast/level/level.h"
 #include "exec/fusion/fused_ops.h"
@@ -30,6 +32,34 @@ bool has_zero_point(const Graph& graph, ValueId id) {
   if (zero == nullptr) return true;
   const auto values = zero->to_int64s();
   return std::ranges::any_of(values, [](std::int64_t z) { return z != 0; });
+}
+
+// A constant matrix of INT8 without zero point, or one of UINT8 whose zero point is 128: the same
+// numbers, once the first bit of each code is turned.
+const Tensor* plain_codes(const Graph& graph, ValueId codes, ValueId zero_point) {
+  const Tensor* w = graph.constant(codes);
+  if (w == nullptr || w->rank() != 2 || w->dims()[0] > fast::kMaxIntegerDepth) return nullptr;
+  if (w->dtype() == DType::int8) return has_zero_point(graph, zero_point) ? nullptr : w;
+  const Tensor* zero = graph.constant(zero_point);
+  if (w->dtype() != DType::uint8 || zero == nullptr || zero->dtype() != DType::uint8) {
+    return nullptr;
+  }
+  const auto zeros = zero->as<std::uint8_t>();
+  return std::ranges::all_of(zeros, [](std::uint8_t z) { return z == 128; }) ? w : nullptr;
+}
+
+// plain_codes() as INT8; products that share them share the result.
+ValueId signed_codes(Graph& graph, ValueId codes) {
+  const Tensor* w = graph.constant(codes);
+  if (w->dtype() == DType::int8) return codes;
+  const std::string name = graph.value(codes).name + "/signed";
+  if (const auto known = graph.find_value(name)) return *known;
+  std::vector<std::int8_t> turned;
+  turned.reserve(static_cast<std::size_t>(w->size()));
+  for (const std::uint8_t code : w->as<std::uint8_t>()) {
+    turned.push_back(static_cast<std::int8_t>(code ^ 0x80U));
+  }
+  return graph.add_constant(name, Tensor::of<std::int8_t>(w->dims(), std::move(turned)));
 }
 
 ValueId other(const Node& node, ValueId value) {
@@ -73,12 +103,9 @@ std::optional<Scaled> match_scales(const Graph& graph, NodeId id, ValueId x_scal
 
 bool fuse_integer_product(Graph& graph, NodeId id) {
   const Node product = graph.node(id);
-  if (!product.is("MatMulInteger") || has_zero_point(graph, product.input(3))) return false;
-  const Tensor* w = graph.constant(product.inputs[1]);
-  if (w == nullptr || w->rank() != 2 || w->dtype() != DType::int8 ||
-      w->dims()[0] > fast::kMaxIntegerDepth) {
-    return false;
-  }
+  if (!product.is("MatMulInteger")) return false;
+  const Tensor* w = plain_codes(graph, product.inputs[1], product.input(3));
+  if (w == nullptr) return false;
   const Node* quantize = graph.producer(product.inputs[0]);
   if (quantize == nullptr || !quantize->is("DynamicQuantizeLinear") ||
       quantize->outputs.size() != 3 || quantize->outputs[0] != product.inputs[0] ||
@@ -90,8 +117,8 @@ bool fuse_integer_product(Graph& graph, NodeId id) {
   std::vector<NodeId> nodes{match->product, match->cast, match->scales};
   if (match->second) nodes.push_back(*match->second);
   replace(graph, nodes, fused::kIntegerProduct,
-          {product.inputs[0], match->x_scale, product.inputs[2], product.inputs[1], match->w_scale,
-           kNoValue, kNoValue},
+          {product.inputs[0], match->x_scale, product.inputs[2],
+           signed_codes(graph, product.inputs[1]), match->w_scale, kNoValue, kNoValue},
           {}, match->output);
   return true;
 }
@@ -117,22 +144,20 @@ bool fuse_dequantized_product(Graph& graph, NodeId id) {
   if (!product.is("MatMul")) return false;
   const Node* x = dequantize(graph, product.inputs[0], DType::uint8);
   const Node* w = dequantize(graph, product.inputs[1], DType::int8);
+  if (w == nullptr) w = dequantize(graph, product.inputs[1], DType::uint8);
   if (x == nullptr || w == nullptr) return false;
-  const Tensor* codes = graph.constant(w->inputs[0]);
-  if (codes == nullptr || codes->rank() != 2 || codes->dims()[0] > fast::kMaxIntegerDepth ||
-      !is_scale(graph, w->inputs[1], codes->dims()[1]) || has_zero_point(graph, w->input(2))) {
-    return false;
-  }
+  const Tensor* codes = plain_codes(graph, w->inputs[0], w->input(2));
+  if (codes == nullptr || !is_scale(graph, w->inputs[1], codes->dims()[1])) return false;
   const std::int64_t axis = w->attributes.get_int("axis", 1);
   if (graph.constant(w->inputs[1])->size() != 1 && axis != 1 && axis != -1) return false;
   if (x->input(2) == kNoValue || !is_scalar(graph, x->inputs[1], DType::float32) ||
       !is_scalar(graph, x->inputs[2], DType::uint8)) {
     return false;
   }
-  replace(
-      graph, std::array{id}, fused::kIntegerProduct,
-      {x->inputs[0], x->inputs[1], x->inputs[2], w->inputs[0], w->inputs[1], kNoValue, kNoValue},
-      {}, product.outputs[0]);
+  replace(graph, std::array{id}, fused::kIntegerProduct,
+          {x->inputs[0], x->inputs[1], x->inputs[2], signed_codes(graph, w->inputs[0]),
+           w->inputs[1], kNoValue, kNoValue},
+          {}, product.outputs[0]);
   return true;
 }
 

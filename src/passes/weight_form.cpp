@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "passes/weight_form.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace onnxpress {
+namespace {
+
+constexpr Grid kEightBits{8, 0, true};
+constexpr Grid kSevenBits{7, 0, true};
+constexpr double kNextToNothing = 1.05;
+
+// Relative: of the unit's output if that was measured, otherwise of the weight.
+double error_of(const SolvedWeight& solved) {
+  double error = 0;
+  for (const auto& [name, value] : solved.figures) {
+    if (name == "sqnr_db") error = std::pow(10, -value / 20);
+  }
+  for (const auto& [name, value] : solved.figures) {
+    if (name == "output_error") error = value;
+  }
+  return error;
+}
+
+}  // namespace
+
+const std::vector<std::string>& weight_form_names() {
+  static const std::vector<std::string> names{"s8", "s8-7bit", "u8", "auto"};
+  return names;
+}
+
+WeightForm parse_weight_form(std::string_view name) {
+  const auto& names = weight_form_names();
+  return static_cast<WeightForm>(std::ranges::find(names, name) - names.begin());
+}
+
+Grid stored_grid(WeightForm form) {
+  switch (form) {
+    case WeightForm::s8:
+      return kEightBits;
+    case WeightForm::s8_7bit:
+      return kSevenBits;
+    case WeightForm::u8:
+    case WeightForm::choose:
+      break;
+  }
+  return {8, 0, false};
+}
+
+std::string describe(WeightForm form) {
+  if (form != WeightForm::choose) return to_string(stored_grid(form));
+  return "INT8 of 7 bits or UINT8 per channel";
+}
+
+QuantizedMatrix as_unsigned(QuantizedMatrix q) {
+  q.zero_points.assign(q.scales.size(), static_cast<std::uint8_t>(q.grid.offset()));
+  q.grid.symmetric = false;
+  return q;
+}
+
+SolvedWeight solve_in_form(WeightForm form, const std::function<SolvedWeight(const Grid&)>& solve) {
+  if (form == WeightForm::s8) return solve(kEightBits);
+  if (form == WeightForm::s8_7bit) return solve(kSevenBits);
+  SolvedWeight eight = solve(kEightBits);
+  if (form == WeightForm::choose) {
+    SolvedWeight seven = solve(kSevenBits);
+    const double error7 = error_of(seven);
+    const double error8 = error_of(eight);
+    const bool enough = error7 <= error8 * kNextToNothing;
+    SolvedWeight& chosen = enough ? seven : eight;
+    chosen.way += fmt::format("; {}: error {:.4f} with 7 bits, {:.4f} with 8",
+                              enough ? "INT8 of 7 bits" : "UINT8", error7, error8);
+    chosen.figures.emplace_back("weights.7bit.error", error7);
+    chosen.figures.emplace_back("weights.8bit.error", error8);
+    if (enough) return seven;
+  }
+  eight.q = as_unsigned(std::move(eight.q));
+  return eight;
+}
+
+}  // namespace onnxpress
