@@ -29,7 +29,8 @@ class Findings {
     for (const QuantizedProduct& product : quantized_products(graph_)) judge(product);
     judge_tables();
     judge_half_precision();
-    std::ranges::stable_partition(findings_, &TargetFinding::refused);
+    std::stable_partition(findings_.begin(), findings_.end(),
+                          [](const TargetFinding& finding) { return finding.refused; });
   }
 
   std::vector<TargetFinding> take() { return std::move(findings_); }
