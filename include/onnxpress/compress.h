@@ -50,8 +50,8 @@ struct CompressRequest {
 
   std::vector<std::string> fail_if{};  // gates, "METRIC OP NUMBER[UNIT]"
   bool keep_rejected = false;          // a result that fails a gate is kept as NAME.rejected.onnx
-  bool strict = false;  // weights with NaN, and models with nothing left to quantize, are errors
-  bool dry_run = false;                // plan only; the predicted size is exact
+  bool strict = false;   // weights with NaN, and models with nothing left to quantize, are errors
+  bool dry_run = false;  // plan only; the predicted size is exact
 };
 
 // Reads, compresses, writes to a temporary name, reads back, measures, judges the gates and only

@@ -137,7 +137,8 @@ void warn_if_no_smaller(Recorder& recorder) {
   const std::int64_t before = recorder.document.models[0].bytes;
   const std::int64_t after = recorder.document.models[1].bytes;
   if (after < before) return;
-  recorder.warn("W0102", fmt::format("the result is not smaller: {} bytes, {} before", after, before));
+  recorder.warn("W0102",
+                fmt::format("the result is not smaller: {} bytes, {} before", after, before));
 }
 
 // Refuses a result that the target can't run, and tells of what it does badly.

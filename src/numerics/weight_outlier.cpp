@@ -85,7 +85,8 @@ void cut_outliers(Matrix& w, double ratio) {
     std::ranges::sort(sizes);
     double energy = 0;
     for (std::size_t i = 0; i < sizes.size(); ++i) {
-      const double limit = ratio * std::sqrt(energy / static_cast<double>(std::max(i, std::size_t{1})));
+      const double limit =
+          ratio * std::sqrt(energy / static_cast<double>(std::max(i, std::size_t{1})));
       if (i > sizes.size() / 2 && limit > 0 && sizes[i] > limit) {
         const auto most = static_cast<float>(limit);
         for (std::int64_t j = 0; j < w.rows; ++j) w(j, o) = std::clamp(w(j, o), -most, most);

@@ -22,8 +22,8 @@ std::string refuse_odd_weight(const WeightRef& w, std::string_view label, std::s
   if (outliers.empty()) return "";
   const WeightOutlier& first = outliers.front();
   std::string text =
-      fmt::format("{}: {} {} holds {:.3g}, {:.3g} times the RMS of its other weights",
-                  label, channel, first.output, first.value, std::abs(first.value) / first.rms);
+      fmt::format("{}: {} {} holds {:.3g}, {:.3g} times the RMS of its other weights", label,
+                  channel, first.output, first.value, std::abs(first.value) / first.rms);
   if (outliers.size() > 1) text += fmt::format(" (and {} more such)", outliers.size() - 1);
   plan.warnings.push_back(text + "; rounding it takes the others' precision");
   return "";

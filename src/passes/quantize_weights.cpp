@@ -207,8 +207,8 @@ class QuantizeWeights : public Pass {
     }
     const Tensor weight = *graph.constant(unit.weight);
     const std::string name = graph.value(unit.weight).name;
-    SolvedWeight solved = solve(*weight_ref(weight, matrix_layout(unit.layout)),
-                                has_own_bias(graph, unit), solver);
+    SolvedWeight solved =
+        solve(*weight_ref(weight, matrix_layout(unit.layout)), has_own_bias(graph, unit), solver);
     if (!solved.bias_change.empty()) add_to_bias(graph, unit, solved.bias_change);
     if (storage_ == Storage::matmul_nbits) {
       work.packed[unit.weight] = pack_matmul_nbits(graph, solved.q, name);

@@ -38,8 +38,7 @@ std::vector<std::string> own_reasons(const Graph& graph, const TransformerView& 
 }  // namespace
 
 SmoothingGroups smoothing_groups(const Graph& graph, const TransformerView& view,
-                                 const UnitOptions& selection, bool insert_mul,
-                                 ThreadPool& pool) {
+                                 const UnitOptions& selection, bool insert_mul, ThreadPool& pool) {
   const Selection chosen(selection.include, selection.exclude);
   std::vector<std::string> labels;
   for (const LinearUnit& unit : view.units()) labels.push_back(unit.label);

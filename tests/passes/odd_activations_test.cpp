@@ -97,7 +97,8 @@ TEST(OddActivations, TooFewRowsForTheirChannelsGiveAWarning) {
     const WayResult few = test::run_way(model, way, samples({"", 60, [](std::vector<float>&) {}}));
     EXPECT_THAT(few.result.warnings, testing::Contains(testing::HasSubstr("give at least 256")));
     Model other = test::odd_network({}, false);
-    const WayResult many = test::run_way(other, way, samples({"", 400, [](std::vector<float>&) {}}));
+    const WayResult many =
+        test::run_way(other, way, samples({"", 400, [](std::vector<float>&) {}}));
     EXPECT_THAT(many.result.warnings, testing::IsEmpty());
   }
 }

@@ -159,9 +159,9 @@ TEST(OddWeights, OneOutlierIsRoundedWithAWarningThatNamesItsChannel) {
         for (const double y : outputs.at("y").to_doubles()) ASSERT_TRUE(std::isfinite(y));
         const bool table = std::string_view(weight) == "table";
         if (way.pass == "smooth" || table != (way.pass == "quantize_embeddings")) continue;
-        const std::string channel = table                               ? "row 3 holds"
+        const std::string channel = table                              ? "row 3 holds"
                                     : std::string_view(weight) == "up" ? "output channel 7 holds"
-                                                                        : "output channel 3 holds";
+                                                                       : "output channel 3 holds";
         EXPECT_THAT(run.plan.warnings, testing::ElementsAre(HasSubstr(channel)));
         EXPECT_GT(run.plan.changes(), 0U);
       }
@@ -179,7 +179,8 @@ TEST(OddWeights, OutliersAreCutOnRequest) {
   const auto difference = [&](double limit) {
     Model model = original;
     const WayResult run = test::run_way(
-        model, {"", "quantize_weights", {{"min_saving", 0.0}, {"outlier_limit", limit}}}, samples());
+        model, {"", "quantize_weights", {{"min_saving", 0.0}, {"outlier_limit", limit}}},
+        samples());
     EXPECT_EQ(run.plan.changes(), 2U);
     return test::relative_difference(test::run_model(clean, inputs()),
                                      test::run_model(model, inputs()));

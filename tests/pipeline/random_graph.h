@@ -64,8 +64,8 @@ class RandomGraph {
     const bool turned = below(2) == 0;
     const ValueId w = turned ? weight(out, in) : weight(in, out);
     if (below(2) == 0) return gemm(x, w, turned, out);
-    ValueId y = turned ? g().add("Transpose", {w}, {{"perm", std::vector<std::int64_t>{1, 0}}}, "wt",
-                                 "", DType::float32)
+    ValueId y = turned ? g().add("Transpose", {w}, {{"perm", std::vector<std::int64_t>{1, 0}}},
+                                 "wt", "", DType::float32)
                        : w;
     y = g().add("MatMul", {x, y}, {}, "product", "", DType::float32);
     if (below(3) == 0) return y;

@@ -23,9 +23,8 @@ namespace {
 
 constexpr std::uint32_t kGraphs = 60;
 // Least signal-to-noise ratio in dB; presets that are not named round to four bits.
-const std::map<std::string_view, double> kSqnr{{"lossless", 100},    {"fp16", 45},
-                                               {"int8-weights", 28}, {"int8-dynamic", 22},
-                                               {"int8", 18}};
+const std::map<std::string_view, double> kSqnr{
+    {"lossless", 100}, {"fp16", 45}, {"int8-weights", 28}, {"int8-dynamic", 22}, {"int8", 18}};
 constexpr double kFourBits = 7;
 // What was too large to fold in float32 may be folded in half precision: at most 4 KB a node.
 constexpr std::size_t kFolded = 8192;
