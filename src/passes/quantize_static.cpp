@@ -92,7 +92,7 @@ class QuantizeStatic : public Pass {
   [[nodiscard]] bool uses_data() const override { return true; }
 
   [[nodiscard]] std::int64_t needed_opset(PassContext& /*context*/) const override {
-    return onnxpress::needed_opset(Storage::qdq, grid_);
+    return onnxpress::needed_opset(Storage::qdq, stored_grid(form_));
   }
 
   [[nodiscard]] PassPlan plan(PassContext& context) const override {
@@ -328,8 +328,6 @@ class QuantizeStatic : public Pass {
         weight == nullptr ? std::nullopt : weight_ref(*weight, matrix_layout(unit.layout));
     if (!w || weight->dtype() != DType::float32) {
       return {.refusal = "the weight is not a matrix of float32"};
-    }
-    return {.refusal = "the weight holds NaN or infinity"};
     }
     return {.reason = fmt::format("{}, input UINT8", describe(form_)),
             .bytes_after = stored_bytes(Storage::qdq, stored_grid(form_), w->in, w->out)};

@@ -261,7 +261,7 @@ TEST(RaiseOpset, RefusesPoolingAndPaddingThatMovesValues) {
 
 TEST(RaiseOpset, BodiesAreRaisedWithTheirGraph) {
   Model model = at_opset(
-      11,
+      10,
       "g (float[1,3] x, bool c) => (float[3] y) { ints_0 = Relu (x) y = If (c) <then_branch = t () "
       "=> (float[3] a) { a = Squeeze <axes = [0]> (x) }, else_branch = e () => (float[3] b) { z = "
       "Clip <min = 0.0> (ints_0) b = Squeeze <axes = [0]> (z) }> }");
