@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "pack/gather_block_quantized.h"
+
 namespace onnxpress {
 namespace {
 
@@ -94,7 +96,8 @@ std::optional<std::string> why_not_storable(Storage storage, const Grid& grid, s
 std::int64_t stored_bytes(Storage storage, const Grid& grid, std::int64_t in, std::int64_t out) {
   const std::int64_t groups = grid.groups(in);
   const std::int64_t scales = groups * out;
-  if (storage == Storage::matmul_nbits || storage == Storage::gather_block_quantized) {
+  if (storage == Storage::gather_block_quantized) return block_table_bytes(grid, in, out);
+  if (storage == Storage::matmul_nbits) {
     const std::int64_t zeros = grid.symmetric ? 0 : (groups * grid.bits + 7) / 8;
     return out * (groups * (grid.group * grid.bits / 8) + groups * 4 + zeros);
   }

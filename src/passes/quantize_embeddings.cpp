@@ -4,27 +4,72 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <optional>
 #include <utility>
 
 #include "base/error_codes.h"
-#include "numerics/output_error.h"
-#include "numerics/quantize_rtn.h"
-#include "pack/codes.h"
+#include "model/row_shift.h"
+#include "numerics/quantize_table.h"
+#include "pack/gather_block_quantized.h"
 #include "pack/storage.h"
 #include "passes/linear_units.h"
+#include "passes/n_bits_units.h"
 #include "passes/odd_weights.h"
+#include "passes/refined_rows.h"
 #include "passes/selection.h"
+#include "passes/table_lookups.h"
 #include "passes/weight_bytes.h"
 
 namespace onnxpress {
 namespace {
 
-using Options = UnitOptions;
+struct Options : UnitOptions {
+  std::int64_t bits = 8;
+  std::int64_t group = 0;
+  bool symmetric = true;
+  std::string storage = "auto";
+  std::string scales = "auto";
+  bool clip = true;
+  bool remove_mean = true;
+  double refined_rows = 0.1;
+  double int8_below = 0.02;
+};
+
 constexpr Grid kInt8{8, 0, true};
+constexpr int kClipSteps = 40;
 
 const OptionTable<Options>& table() {
   static const OptionTable<Options> rows{
+      {"bits", &Options::bits, "bits of an element", {}, 2, 8},
+      {"group", &Options::group, "elements of a row that share a scale; 0: the whole row", {}, 0},
+      {"symmetric", &Options::symmetric, "no zero points"},
+      {"storage",
+       &Options::storage,
+       "how tables stand in the file; auto: qdq for symmetric 8 bits per row, else "
+       "gather_block_quantized",
+       {"auto", "qdq", "gather_block_quantized"}},
+      {"scales",
+       &Options::scales,
+       "gather_block_quantized: type of the scales; auto: float16 where it does as well",
+       {"auto", "float16", "float32"}},
+      {"clip", &Options::clip, "search the range of each group, below 8 bits"},
+      {"remove_mean", &Options::remove_mean,
+       "below 8 bits: leave out a row's mean where a norm does so anyway and that lowers the "
+       "error"},
+      {"refined_rows",
+       &Options::refined_rows,
+       "below 8 bits: share of a table's rows that get twice the bits: those that the data look "
+       "up, "
+       "then those of the lowest numbers",
+       {},
+       0,
+       1},
+      {"int8_below",
+       &Options::int8_below,
+       "below 8 bits: tables of a smaller share of all weights are INT8 per row",
+       {},
+       0,
+       1},
       {"include", &Options::include, "globs over embeddings: only these"},
       {"exclude", &Options::exclude, "globs over embeddings: not these"},
       {"min_saving",
@@ -36,113 +81,54 @@ const OptionTable<Options>& table() {
   return rows;
 }
 
-class Rewriter {
- public:
-  Rewriter(Model& model, ThreadPool& pool)
-      : graph_(model.graph), opset_(model.opset()), pool_(pool) {}
-
-  // Returns the table's signal to noise ratio in dB.
-  double rewrite(const Embedding& embedding) {
-    const Tensor table = *graph_.constant(embedding.table);
-    const std::string name = graph_.value(embedding.table).name;
-    QuantizedMatrix q = quantize_rtn(*weight_ref(table, MatrixLayout::out_in), kInt8, pool_);
-    const double sqnr = sqnr_db(*weight_ref(table, MatrixLayout::out_in), q);
-    const Dims dims{q.out, q.in};
-    const ValueId codes =
-        graph_.add_constant(name + "_q", codes_tensor(kInt8, dims, std::move(q.codes)));
-    const ValueId scales =
-        graph_.add_constant(name + "_scale", Tensor::of<float>({q.out}, std::move(q.scales)));
-    for (const NodeId gather : embedding.gathers) look_up(gather, codes, scales, table.dtype());
-    drop_dead(embedding);
-    if (graph_.value(embedding.table).uses.empty()) return sqnr;
-    ValueId value = graph_.add("DequantizeLinear", {codes, scales}, {{"axis", std::int64_t{0}}},
-                               name + "_dequantized", "", DType::float32, to_shape(dims));
-    value = cast(graph_, value, DType::float32, table.dtype(), name + "_cast");
-    graph_.replace_all_uses(embedding.table, value);
-    return sqnr;
+// Units that multiply by the table.
+std::vector<const LinearUnit*> readers_of(const Embedding& embedding, const TransformerView& view) {
+  std::vector<const LinearUnit*> units;
+  for (const LinearUnit& unit : view.units()) {
+    if (unit.weight == embedding.table) units.push_back(&unit);
   }
+  return units;
+}
 
- private:
-  void look_up(NodeId id, ValueId codes, ValueId scales, DType table_type) {
-    const Node gather = graph_.node(id);
-    const ValueId output = gather.outputs[0];
-    const std::string name = graph_.value(output).name;
-    const auto shape = graph_.value(output).shape;
-    const DType type = gathered_type(gather, table_type);
-    const ValueId ids = gather.inputs[1];
-    graph_.erase(id);
-    const ValueId rows =
-        graph_.add("Gather", {codes, ids}, {}, name + "_q", "", DType::int8, shape);
-    const ValueId numbers = cast(graph_, rows, DType::int8, DType::float32, name + "_codes");
-    const ValueId row_scales =
-        graph_.add("Gather", {scales, ids}, {}, name + "_row_scale", "", DType::float32);
-    const ValueId scale = unsqueeze(row_scales, name + "_scale");
-    if (type == DType::float32) {
-      add_node("Mul", {numbers, scale}, {}, output, name + "_dequantize");
-      return;
-    }
-    const ValueId product =
-        graph_.add("Mul", {numbers, scale}, {}, name + "_dequantize", "", DType::float32, shape);
-    add_node("Cast", {product}, {{"to", static_cast<std::int64_t>(type)}}, output, name + "_cast");
+// What reads the table, or a step on the way to its lookups, besides lookups and those units; "" if
+// nothing does.
+std::string other_reader(const Embedding& embedding, const std::vector<const LinearUnit*>& units,
+                         const Graph& graph) {
+  std::vector<NodeId> known = embedding.gathers;
+  known.insert(known.end(), embedding.table_path.begin(), embedding.table_path.end());
+  for (const LinearUnit* unit : units) {
+    known.push_back(unit->product);
+    known.insert(known.end(), unit->weight_path.begin(), unit->weight_path.end());
   }
-
-  [[nodiscard]] DType gathered_type(const Node& gather, DType table_type) const {
-    const Node* above = graph_.producer(gather.inputs[0]);
-    while (above != nullptr && !above->is("Cast")) above = graph_.producer(above->input(0));
-    return above == nullptr ? table_type : static_cast<DType>(above->attributes.require_int("to"));
-  }
-
-  ValueId unsqueeze(ValueId value, const std::string& name) {
-    if (opset_ < 13) {
-      return graph_.add("Unsqueeze", {value}, {{"axes", std::vector<std::int64_t>{-1}}}, name, "",
-                        DType::float32);
-    }
-    if (last_axis_ == kNoValue) {
-      last_axis_ = graph_.add_constant("last_axis", Tensor::of<std::int64_t>({1}, {-1}));
-    }
-    return graph_.add("Unsqueeze", {value, last_axis_}, {}, name, "", DType::float32);
-  }
-
-  void add_node(std::string_view op_type, std::vector<ValueId> inputs, Attributes attributes,
-                ValueId output, const std::string& name) {
-    graph_.add_node({.name = name,
-                     .op_type = std::string(op_type),
-                     .domain = "",
-                     .inputs = std::move(inputs),
-                     .outputs = {output},
-                     .attributes = std::move(attributes)});
-  }
-
-  // Nodes between the table and its lookups that nothing reads any more.
-  void drop_dead(const Embedding& embedding) {
-    std::set<NodeId> left(embedding.table_path.begin(), embedding.table_path.end());
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (const NodeId id : embedding.table_path) {
-        if (!left.contains(id)) continue;
-        const Value& value = graph_.value(graph_.node(id).outputs[0]);
-        if (!value.uses.empty() || value.is_output) continue;
-        graph_.erase(id);
-        left.erase(id);
-        changed = true;
-      }
+  std::vector<ValueId> values{embedding.table};
+  for (const NodeId id : embedding.table_path) values.push_back(graph.node(id).outputs[0]);
+  for (const ValueId value : values) {
+    for (const Use& use : graph.value(value).uses) {
+      if (std::ranges::find(known, use.node) == known.end()) return graph.node(use.node).op_type;
     }
   }
-
-  Graph& graph_;
-  std::int64_t opset_;
-  ThreadPool& pool_;
-  ValueId last_axis_ = kNoValue;
-};
+  return "";
+}
 
 class QuantizeEmbeddings : public Pass {
  public:
-  explicit QuantizeEmbeddings(Options options) : options_(std::move(options)) {}
+  explicit QuantizeEmbeddings(Options options)
+      : options_(std::move(options)),
+        grid_{static_cast<int>(options_.bits), options_.group, options_.symmetric},
+        storage_(options_.storage == "auto"
+                     ? (grid_ == kInt8 ? Storage::qdq : Storage::gather_block_quantized)
+                     : *parse_storage(options_.storage)) {}
+
+  [[nodiscard]] bool uses_data() const override {
+    return grid_.bits < 8 && options_.refined_rows > 0;
+  }
 
   [[nodiscard]] std::int64_t needed_opset(PassContext& context) const override {
+    const double all = static_cast<double>(weight_bytes(context.graph()));
     const auto embeddings = context.view().embeddings();
     const bool shared = std::ranges::any_of(embeddings, [&](const Embedding& embedding) {
-      return embedding.compressible() && read_by_units(embedding, context);
+      return embedding.compressible() && !in_blocks(embedding, all) &&
+             !readers_of(embedding, context.view()).empty();
     });
     return shared ? 13 : 0;
   }
@@ -152,10 +138,11 @@ class QuantizeEmbeddings : public Pass {
     std::vector<std::string> labels;
     for (const Embedding& embedding : embeddings) labels.push_back(embedding.label);
     const Selection selection(options_.include, options_.exclude);
-    const double threshold =
-        options_.min_saving * static_cast<double>(weight_bytes(context.graph()));
+    const double all = static_cast<double>(weight_bytes(context.graph()));
+    const double threshold = std::max(options_.min_saving * all, 1.0);
     PassPlan plan;
     plan.unmatched_globs = selection.unmatched(labels);
+    bool has_axis = false;
     for (std::size_t i = 0; i < embeddings.size(); ++i) {
       const Embedding& embedding = embeddings[i];
       UnitPlan row{.label = embedding.label,
@@ -163,26 +150,32 @@ class QuantizeEmbeddings : public Pass {
                    .bytes_before = embedding.bytes,
                    .bytes_after = embedding.bytes,
                    .target = static_cast<std::int64_t>(i)};
-      const std::int64_t after = stored_bytes(Storage::qdq, kInt8, embedding.width, embedding.rows);
-      const std::int64_t saved = embedding.bytes - after;
       row.reason = selection.why_not(embedding.label);
       if (row.reason.empty()) row.reason = refusal(embedding, context, plan);
-      if (row.reason.empty() && static_cast<double>(saved) < std::max(threshold, 1.0)) {
-        row.reason = fmt::format("would save only {} bytes", saved);
+      if (!row.reason.empty()) {
+        plan.units.push_back(std::move(row));
+        continue;
       }
-      if (row.reason.empty()) {
+      const bool shared = !readers_of(embedding, context.view()).empty();
+      const std::optional<BlockForm> form = form_of(embedding, all, context);
+      const std::int64_t after =
+          form ? stored_bytes(*form, embedding, shared)
+               : stored_bytes(Storage::qdq, row_grid(), embedding.width, embedding.rows);
+      if (static_cast<double>(embedding.bytes - after) < threshold) {
+        row.reason = fmt::format("would save only {} bytes", embedding.bytes - after);
+      } else {
         row.reason = refuse_odd_weight(
             *weight_ref(*context.graph().constant(embedding.table), MatrixLayout::out_in),
             embedding.label, "row", context.pool(), plan);
       }
       if (row.reason.empty()) {
         row.decision = Decision::change;
-        row.reason = embedding.tied_with_head && read_by_units(embedding, context)
-                         ? "INT8 per row, stored once for the output head as well"
-                         : "INT8 per row";
+        row.reason = describe_form(form, shared);
         row.bytes_after = after;
         // The axis that scales are unsqueezed along, once for all tables.
-        if (plan.changes() == 0 && context.model().opset() >= 13) row.bytes_after += 8;
+        if (!form && !std::exchange(has_axis, true) && context.model().opset() >= 13) {
+          row.bytes_after += 8;
+        }
       }
       plan.units.push_back(std::move(row));
     }
@@ -191,14 +184,23 @@ class QuantizeEmbeddings : public Pass {
 
   PassResult apply(const PassPlan& plan, PassContext& context) const override {
     const auto& view = context.view();
-    Rewriter rewriter(context.model(), context.pool());
+    // Of the model as it was planned for: shares are of its weights, and lookups are still there.
+    const double all = static_cast<double>(weight_bytes(context.graph()));
+    std::vector<std::optional<BlockForm>> forms(plan.units.size());
+    for (std::size_t i = 0; i < plan.units.size(); ++i) {
+      if (plan.units[i].decision != Decision::change) continue;
+      forms[i] = form_of(embedding_of(plan.units[i], view), all, context);
+    }
+    TableLookups lookups(context.model(), context.pool());
     PassResult result;
-    std::size_t seen = 0;
-    for (const UnitPlan& row : plan.units) {
-      context.step(static_cast<double>(seen++) / static_cast<double>(plan.units.size()));
-      if (row.decision != Decision::change) continue;
-      const double sqnr = rewriter.rewrite(view.embeddings()[static_cast<std::size_t>(row.target)]);
-      result.figures[seen - 1] = {{"sqnr_db", sqnr}};
+    for (std::size_t i = 0; i < plan.units.size(); ++i) {
+      context.step(static_cast<double>(i) / static_cast<double>(plan.units.size()));
+      if (plan.units[i].decision != Decision::change) continue;
+      const Embedding& embedding = embedding_of(plan.units[i], view);
+      const double sqnr =
+          forms[i] ? lookups.store_blocks(embedding, *forms[i], readers_of(embedding, view))
+                   : lookups.store_rows(embedding, row_grid());
+      result.figures[i] = {{"sqnr_db", sqnr}};
       ++result.changed;
     }
     context.edited();
@@ -206,14 +208,67 @@ class QuantizeEmbeddings : public Pass {
   }
 
  private:
-  static bool read_by_units(const Embedding& embedding, PassContext& context) {
-    for (const LinearUnit& unit : context.view().units()) {
-      if (unit.weight == embedding.table) return true;
-    }
-    return false;
+  static const Embedding& embedding_of(const UnitPlan& row, const TransformerView& view) {
+    return view.embeddings()[static_cast<std::size_t>(row.target)];
   }
 
-  static std::string refusal(const Embedding& embedding, PassContext& context, PassPlan& plan) {
+  // Of a table that is stored row by row.
+  [[nodiscard]] Grid row_grid() const { return storage_ == Storage::qdq ? grid_ : kInt8; }
+
+  [[nodiscard]] bool in_blocks(const Embedding& embedding, double all) const {
+    if (storage_ != Storage::gather_block_quantized) return false;
+    return grid_.bits == 8 || static_cast<double>(embedding.bytes) >= options_.int8_below * all;
+  }
+
+  // How the table is stored in blocks; nothing if it is stored row by row.
+  [[nodiscard]] std::optional<BlockForm> form_of(const Embedding& embedding, double all,
+                                                 PassContext& context) const {
+    if (!in_blocks(embedding, all)) return std::nullopt;
+    const Graph& graph = context.graph();
+    const bool shared = !readers_of(embedding, context.view()).empty();
+    BlockForm form;
+    form.rounding = {.grid = grid_, .clip_steps = options_.clip && grid_.bits < 8 ? kClipSteps : 0};
+    const WeightRef w = *weight_ref(*graph.constant(embedding.table), MatrixLayout::out_in);
+    // Products want the scales in their own type.
+    if (!shared && options_.scales != "float32" && suits_half_scales(w, grid_)) {
+      form.scales = DType::float16;
+      form.rounding.half_scales = true;
+    }
+    if (shared || grid_.bits == 8) return form;
+    form.rounding.ignores_mean =
+        options_.remove_mean && std::ranges::all_of(embedding.gathers, [&](NodeId id) {
+          return ignores_row_shift(context.view(), graph, graph.node(id).outputs[0]);
+        });
+    const auto count =
+        static_cast<std::int64_t>(options_.refined_rows * static_cast<double>(embedding.rows));
+    form.refined = rows_to_refine(embedding, graph, context.calibration(), count);
+    return form;
+  }
+
+  [[nodiscard]] std::string describe_form(const std::optional<BlockForm>& form, bool shared) const {
+    Grid grid = form ? form->rounding.grid : row_grid();
+    std::string text = to_string(grid);
+    if (grid.group == 0)
+      text = fmt::format("{}INT{} per row", grid.symmetric ? "" : "U", grid.bits);
+    if (form && form->scales == DType::float16) text += ", float16 scales";
+    if (form && form->rounding.ignores_mean) text += ", means left out";
+    if (form && !form->refined.empty()) {
+      text += fmt::format(", {} rows refined", form->refined.size());
+    }
+    if (shared) text += ", stored once for the output head as well";
+    return text;
+  }
+
+  // Why tables can't be stored so, whatever they hold.
+  [[nodiscard]] std::string why_not_rows() const {
+    if (grid_.group != 0) return "storage qdq has one scale for a whole row";
+    if (!grid_.symmetric) return "storage qdq has no zero points";
+    if (grid_.bits <= 4) return "storage qdq looks up codes of 5 to 8 bits";
+    return "";
+  }
+
+  [[nodiscard]] std::string refusal(const Embedding& embedding, PassContext& context,
+                                    PassPlan& plan) const {
     const Graph& graph = context.graph();
     if (!embedding.compressible()) {
       for (const Refusal& why : embedding.why_not) {
@@ -228,28 +283,62 @@ class QuantizeEmbeddings : public Pass {
     for (const NodeId id : embedding.gathers) {
       if (graph.node(id).attributes.get_int("axis", 0) != 0) return "looks up columns, not rows";
     }
-    if (context.model().opset() < 13 && read_by_units(embedding, context)) {
-      return fmt::format(
-          "shared with a product: a scale per channel needs opset 13, the model has {}",
-          context.model().opset());
+    const auto units = readers_of(embedding, context.view());
+    if (in_blocks(embedding, static_cast<double>(weight_bytes(graph)))) {
+      if (auto why = why_not_block_table(grid_, embedding.width)) return *why;
+      if (std::string why = why_not_shared(embedding, units, graph); !why.empty()) return why;
+    } else {
+      if (storage_ == Storage::qdq) {
+        if (std::string why = why_not_rows(); !why.empty()) return why;
+      }
+      if (context.model().opset() < 13 && !units.empty()) {
+        return fmt::format(
+            "shared with a product: a scale per channel needs opset 13, the model has {}",
+            context.model().opset());
+      }
+    }
+    return "";
+  }
+
+  // Why lookups and products can't read the same blocks.
+  [[nodiscard]] std::string why_not_shared(const Embedding& embedding,
+                                           const std::vector<const LinearUnit*>& units,
+                                           const Graph& graph) const {
+    if (std::string reader = other_reader(embedding, units, graph); !reader.empty()) {
+      return fmt::format("shared with a {}, which can't read blocks", reader);
+    }
+    for (const LinearUnit* unit : units) {
+      if (unit->layout != WeightLayout::out_in) return "shared with a product along its columns";
+      if (std::string why = why_not_one_operator(*unit, graph); !why.empty()) {
+        return "shared with a product, which MatMulNBits can't compute: " + why;
+      }
+    }
+    const std::int64_t block = table_block(grid_, embedding.width);
+    if (!units.empty() && embedding.width % block != 0) {
+      return fmt::format("shared with a product, which needs rows of whole blocks of {}", block);
     }
     return "";
   }
 
   Options options_;
+  Grid grid_;
+  Storage storage_;
 };
 
 }  // namespace
 
 PassInfo quantize_embeddings_info() {
-  return {"quantize_embeddings", "INT8 embedding tables, one scale per row",
-          "Rounds embedding tables to INT8 with one scale per row; lookups gather codes and scales "
-          "and multiply them. A table that the output head multiplies with, too, is stored once. "
-          "Needs opset 13 for such a table.",
-          describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
-            return std::make_unique<QuantizeEmbeddings>(
-                read_options(table(), values, "pass quantize_embeddings"));
-          }};
+  return {
+      "quantize_embeddings", "INT8 or INT4 embedding tables, a scale for each row or group",
+      "Rounds embedding tables to a grid with one scale per row or group. INT8 per row: lookups "
+      "gather codes and scales and multiply them (a table that the output head multiplies with, "
+      "too, is stored once; that needs opset 13). Fewer bits or groups: GatherBlockQuantized of "
+      "com.microsoft, at any opset; an output head reads the same codes in MatMulNBits. Rows that "
+      "are looked up often keep twice the bits.",
+      describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
+        return std::make_unique<QuantizeEmbeddings>(
+            read_options(table(), values, "pass quantize_embeddings"));
+      }};
 }
 
 }  // namespace onnxpress

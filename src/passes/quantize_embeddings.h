@@ -5,13 +5,9 @@
 
 namespace onnxpress {
 
-// INT8 embedding tables with one scale per row. A lookup gathers codes and scales and multiplies
-// them, so only the rows that are needed are ever dequantized:
-//
-//   Gather(table, ids)  becomes  Cast(Gather(codes, ids)) · Unsqueeze(Gather(scales, ids))
-//
-// A table that is the output head's weight as well is stored once: the head reads the same codes
-// through DequantizeLinear, where a row's scale is that of an output channel.
+// Embedding tables as codes: INT8 with one scale per row, or fewer bits, or groups along the row.
+// Only the rows that are looked up are ever dequantized (see passes/table_lookups.h). A table that
+// is the output head's weight as well is stored once for both.
 [[nodiscard]] PassInfo quantize_embeddings_info();
 
 }  // namespace onnxpress

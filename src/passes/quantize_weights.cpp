@@ -17,6 +17,7 @@
 #include "pack/storage.h"
 #include "passes/activation_source.h"
 #include "passes/linear_units.h"
+#include "passes/n_bits_units.h"
 #include "passes/stages.h"
 #include "passes/unit_bias.h"
 #include "passes/weight_solver.h"
@@ -202,7 +203,9 @@ class QuantizeWeights : public Pass {
     ++work.result.changed;
     const LinearUnit& unit = work.unit(row);
     if (!work.done.insert(unit.weight).second) {
-      if (storage_ == Storage::matmul_nbits) replace_product(unit, work);
+      if (storage_ == Storage::matmul_nbits) {
+        replace_product(graph, unit, work.packed.at(unit.weight), options_.accuracy_level);
+      }
       return;
     }
     const Tensor weight = *graph.constant(unit.weight);
@@ -212,7 +215,7 @@ class QuantizeWeights : public Pass {
     if (!solved.bias_change.empty()) add_to_bias(graph, unit, solved.bias_change);
     if (storage_ == Storage::matmul_nbits) {
       work.packed[unit.weight] = pack_matmul_nbits(graph, solved.q, name);
-      replace_product(unit, work);
+      replace_product(graph, unit, work.packed.at(unit.weight), options_.accuracy_level);
     } else {
       ValueId value = pack_qdq(graph, std::move(solved.q), name);
       value = cast(graph, value, DType::float32, weight.dtype(), name + "_cast");
@@ -231,46 +234,6 @@ class QuantizeWeights : public Pass {
     SolvedWeight solved = solver.solve(weight_ref(cut), own_bias);
     solved.q = with_layout(std::move(solved.q), w.layout);
     return solved;
-  }
-
-  // One operator in the place of the product; Gemm's C is added behind it.
-  void replace_product(const LinearUnit& unit, Work& work) const {
-    Graph& graph = work.context.graph();
-    const Node product = graph.node(unit.product);
-    const std::string name = product.name.empty() ? graph.value(unit.output).name : product.name;
-    const NBitsWeight& weight = work.packed.at(unit.weight);
-    const ValueId bias = product.input(2);
-    graph.erase(unit.product);
-    if (bias == kNoValue) {
-      n_bits_product(graph, unit.input, weight, options_.accuracy_level, unit.output, name);
-      return;
-    }
-    const Value& output = graph.value(unit.output);
-    const ValueId y = graph.add_value(output.name + "_product", output.dtype, output.shape);
-    n_bits_product(graph, unit.input, weight, options_.accuracy_level, y, name);
-    graph.add_node({.name = name + "_bias",
-                    .op_type = "Add",
-                    .domain = "",
-                    .inputs = {y, bias},
-                    .outputs = {unit.output}});
-  }
-
-  // Why one operator can't take the product's place.
-  static std::string why_not_one_operator(const LinearUnit& unit, const Graph& graph) {
-    const Node& product = graph.node(unit.product);
-    if (!product.is("MatMul") && !product.is("Gemm")) return "is not a MatMul or Gemm";
-    if (unit.weight_operand != 1) return "the weight is the left operand";
-    for (const Refusal& refusal : unit.why_not) {
-      if (refusal.kind == RefusalKind::scaled) return refusal.text;
-    }
-    for (const NodeId id : unit.weight_path) {
-      if (!graph.node(id).is("Transpose") && !graph.node(id).is("Identity")) {
-        return "a " + graph.node(id).op_type + " stands behind the weight";
-      }
-    }
-    const Tensor* weight = graph.constant(unit.weight);
-    if (weight != nullptr && weight->dtype() != DType::float32) return "the weight is not float32";
-    return "";
   }
 
   UnitOutcome judge(const LinearUnit& unit, PassContext& context) const {

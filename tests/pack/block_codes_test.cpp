@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/half.h"
 #include "exec/session.h"
 #include "numerics/matrix.h"
 #include "pack/gather_block_quantized.h"
@@ -54,12 +55,12 @@ Model product_model(const QuantizedMatrix& q) {
   return model;
 }
 
-Model table_model(const QuantizedMatrix& q) {
+Model table_model(const QuantizedMatrix& q, DType scales = DType::float32) {
   Model model = empty_model();
   Graph& graph = model.graph;
   const ValueId ids = graph.add_input("ids", DType::int64, to_shape(Dims{q.out}));
-  const BlockTable table = pack_block_table(graph, q, "w");
-  const ValueId y = graph.add_value("y", DType::float32);
+  const BlockTable table = pack_block_table(graph, q, "w", scales);
+  const ValueId y = graph.add_value("y", scales);
   gather_rows(graph, table, ids, y, "rows");
   graph.add_output(y);
   graph.sort();
@@ -105,6 +106,47 @@ TEST(GatherBlockQuantized, ComesBackBitForBitAndIsComputedAsDequantizeSays) {
               stored_bytes(Storage::gather_block_quantized, grid, 256, 7));
     const auto ids = Tensor::of<std::int64_t>({7}, {0, 1, 2, 3, 4, 5, 6});
     EXPECT_EQ(output_of(model, "ids", ids), dequantize(q)) << to_string(grid);
+  }
+}
+
+TEST(GatherBlockQuantized, WholeRowsAndShorterLastBlocksAreStoredWithoutFilling) {
+  const auto ids = Tensor::of<std::int64_t>({7}, {0, 1, 2, 3, 4, 5, 6});
+  for (const Grid& grid : {Grid{4, 0, false}, Grid{8, 0, true}, Grid{4, 32, false},
+                           Grid{4, 256, true}, Grid{8, 16, false}}) {
+    const QuantizedMatrix q = test::random_matrix(grid, 70, 7, MatrixLayout::out_in);
+    EXPECT_FALSE(why_not_block_table(grid, 70));
+    const Model model = table_model(q);
+    EXPECT_EQ(constant_bytes(model.graph), block_table_bytes(grid, 70, 7));
+    EXPECT_EQ(output_of(model, "ids", ids), dequantize(q)) << to_string(grid);
+    auto back = unpack_block_table(model.graph, *model.graph.producer_id(model.graph.outputs()[0]));
+    ASSERT_TRUE(back.has_value()) << to_string(grid);
+    EXPECT_EQ(back->grid.group, table_block(grid, 70));
+    back->grid = grid;
+    EXPECT_EQ(*back, q) << to_string(grid);
+  }
+  EXPECT_EQ(table_block({4, 0, true}, 70), 128);
+  EXPECT_EQ(table_block({4, 0, true}, 3), 16);
+  EXPECT_TRUE(why_not_block_table({4, 16, true}, 71).has_value());
+  EXPECT_FALSE(why_not_block_table({8, 16, true}, 71).has_value());
+}
+
+TEST(GatherBlockQuantized, HalfScalesComeBackAndRowsAreRoundedToThem) {
+  for (const bool symmetric : {true, false}) {
+    const Grid grid{4, 16, symmetric};
+    QuantizedMatrix q = test::random_matrix(grid, 64, 5, MatrixLayout::out_in);
+    for (float& scale : q.scales) scale = half_to_float(float_to_half(scale));
+    const Model model = table_model(q, DType::float16);
+    EXPECT_EQ(constant_bytes(model.graph), block_table_bytes(grid, 64, 5, DType::float16));
+    EXPECT_EQ(unpack_block_table(model.graph, *model.graph.producer_id(model.graph.outputs()[0])),
+              q);
+    const TensorMap out =
+        Session(model).run({{"ids", Tensor::of<std::int64_t>({5}, {0, 1, 2, 3, 4})}});
+    const auto rows = out.begin()->second.as<Half>();
+    const auto expected = dequantize(q);
+    ASSERT_EQ(rows.size(), expected.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      EXPECT_EQ(rows[i].bits, float_to_half(expected[i]));
+    }
   }
 }
 

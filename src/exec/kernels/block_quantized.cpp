@@ -7,6 +7,7 @@
 
 #include "base/error_codes.h"
 #include "exec/kernels/block_codes.h"
+#include "exec/kernels/dispatch.h"
 #include "exec/kernels/families.h"
 #include "exec/kernels/gemm.h"
 #include "exec/kernels/indices.h"
@@ -58,8 +59,10 @@ void matmul_nbits(KernelContext& c) {
   }
 }
 
-// A table of codes, two to a byte where they have 4 bits, with blocks along the last axis.
-void gather_block_quantized(KernelContext& c) {
+// A table of codes, two to a byte where they have 4 bits, with blocks along the last axis. Products
+// are those of floats, rounded to the type of the scales.
+template <class Scale>
+void gather_rows(KernelContext& c) {
   const TensorView &table = c.input(0), &where = c.input(1), &scales = c.input(2);
   const int bits = static_cast<int>(c.get_int("bits", 4));
   const std::int64_t block = c.get_int("block_size", 128);
@@ -77,26 +80,34 @@ void gather_block_quantized(KernelContext& c) {
   const auto indices = checked_indices(c, where, table.dims[0]);
   Extents dims(where.dims.span());
   dims.append(std::span(&width, 1));
-  const auto y = c.output<float>(0, dims);
+  const auto y = c.output<Scale>(0, dims);
   const auto code = [&](const std::uint8_t* row, std::int64_t i) {
     return bits == 8 ? row[i] : row[i / 2] >> (i % 2 * 4) & 15;
   };
   const auto* codes = table.as<std::uint8_t>().data();
   const std::uint8_t* points = zeros ? c.input(3).as<std::uint8_t>().data() : nullptr;
-  const float* factors = scales.as<float>().data();
+  const Scale* factors = scales.as<Scale>().data();
   c.parallel_for(
       static_cast<std::int64_t>(indices.size()), 16, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t at = begin; at < end; ++at) {
           const std::int64_t row = indices[static_cast<std::size_t>(at)];
-          float* to = y.data() + at * width;
+          Scale* to = y.data() + at * width;
           for (std::int64_t i = 0; i < width; ++i) {
             const std::int64_t b = i / block;
             const int zero = zeros ? code(points + row * zero_bytes, b) : 1 << (bits - 1);
-            to[i] = static_cast<float>(code(codes + row * stored, i) - zero) *
-                    factors[row * blocks + b];
+            to[i] = narrow<Scale>(static_cast<float>(code(codes + row * stored, i) - zero) *
+                                  widen(factors[row * blocks + b]));
           }
         }
       });
+}
+
+void gather_block_quantized(KernelContext& c) {
+  if (c.input(2).dtype == DType::float16) {
+    gather_rows<Half>(c);
+  } else {
+    gather_rows<float>(c);
+  }
 }
 
 std::optional<std::string> refuses_table(const NodeInfo& info) {
@@ -107,11 +118,17 @@ std::optional<std::string> refuses_table(const NodeInfo& info) {
   const std::int64_t axis = a.get_int("quantize_axis", 1);
   if (axis != 1 && axis != -1) return "blocks lie only along axis 1";
   if (a.get_int("block_size", 128) < 1) return "the blocks have no size";
-  if (info.type(2) != DType::float32) return "scales are only of float32";
+  if (info.type(2) != DType::float32 && info.type(2) != DType::float16) {
+    return "scales are only of float32 and float16";
+  }
   const Tensor* table = info.constant(0);
   if (table != nullptr && table->rank() != 2) return "the table has not two dimensions";
   if (table == nullptr) return "the table is not constant";
   return std::nullopt;
+}
+
+DType type_of_scales(const NodeInfo& info, std::size_t /*output*/) {
+  return info.type(2);
 }
 
 constexpr KernelRow kRows[] = {
@@ -125,7 +142,7 @@ constexpr KernelRow kRows[] = {
      .types = {DType::uint8},
      .run = gather_block_quantized,
      .refuses = refuses_table,
-     .output_type = always<DType::float32>,
+     .output_type = type_of_scales,
      .domain = kContribDomain},
 };
 
