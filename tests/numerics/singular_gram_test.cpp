@@ -111,7 +111,7 @@ TEST(SingularGram, NeverMakesTheErrorLargerThanRoundToNearest) {
       EXPECT_LE(output_error(w, q, odd.gram, pool),
                 output_error(w, rtn, odd.gram, pool) * 1.001 + 1e-6);
       // Nor does it ruin the weights for other rows than those it was shown.
-      EXPECT_LE(output_error(w, q, usual, pool), (damping > 0 ? 2 : 10) * usual_rtn);
+      EXPECT_LE(output_error(w, q, usual, pool), (damping > 0 ? 3 : 10) * usual_rtn);
     }
   }
 }
@@ -192,7 +192,7 @@ TEST(RidgeRefit, NeverMakesTheErrorOfDriftedInputsLarger) {
       for (const bool centred : {false, true}) {
         const double before = error(w, centred);
         const double after = error(ridge_refit(w, moments, strength, centred, pool), centred);
-        EXPECT_LE(after, before * (1 + 1e-4) + 1e-6) << drift << ", " << strength;
+        EXPECT_LE(after, before * (1 + 1e-4) + 1e-5) << drift << ", " << strength;
         if (drift >= 0.3F && strength <= 0.1) {
           EXPECT_LT(after, 0.97 * before) << drift;
         }
