@@ -62,7 +62,7 @@ void round_moments(StageMoments& moments, const ActivationGrid& grid, const Smoo
         const double both = factor * grid.factor(static_cast<std::size_t>(j));
         const auto at = static_cast<std::size_t>(i * k + j);
         part->edited.xx[at] /= both;
-        part->original.xx[at] /= both;
+        if (!part->original.xx.empty()) part->original.xx[at] /= both;
         part->cross.xy[at] /= both;
       }
     }
