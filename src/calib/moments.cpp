@@ -25,6 +25,10 @@ bool is_finite(const float* row, std::int64_t width) {
 // Adding to Gram matrices costs about the same for few rows as for many: they wait for more.
 constexpr std::int64_t kRowsAtOnce = 1024;
 
+Gram sums_only(std::int64_t width) {
+  return Gram::of_sums(width, 0, std::vector<double>(static_cast<std::size_t>(width)));
+}
+
 struct WaitingRows {
   std::vector<float> edited, original;
   std::int64_t count = 0;
@@ -39,19 +43,23 @@ struct WaitingRows {
     count += end - begin;
   }
 
-  void add_to(PairGram& moments, std::int64_t width, ThreadPool& pool) {
+  void add_to(PairGram& moments, std::int64_t width, bool to_judge_by, ThreadPool& pool) {
     if (count == 0) return;
     const bool pair = !original.empty();
     if (moments.edited.size == 0) {
       moments.edited = Gram(width);
       if (pair) {
-        moments.original = Gram(width);
+        moments.original = to_judge_by ? Gram(width) : sums_only(width);
         moments.cross = CrossGram(width);
       }
     }
     add_rows(moments.edited, edited.data(), count, pool);
     if (pair) {
-      add_rows(moments.original, original.data(), count, pool);
+      if (to_judge_by) {
+        add_rows(moments.original, original.data(), count, pool);
+      } else {
+        add_sums(moments.original, original.data(), count);
+      }
       add_rows(moments.cross, edited.data(), original.data(), count, pool);
     }
     edited.clear();
@@ -103,12 +111,12 @@ StageMoments observe_moments(StagedRun& run, const Model& edited, ValueId value,
     width = rows.width;
     train.append(rows, 0, rows.train);
     held_out.append(rows, rows.train, rows.count());
-    if (train.count >= kRowsAtOnce) train.add_to(moments.train, width, pool);
-    if (held_out.count >= kRowsAtOnce) held_out.add_to(moments.held_out, width, pool);
+    if (train.count >= kRowsAtOnce) train.add_to(moments.train, width, false, pool);
+    if (held_out.count >= kRowsAtOnce) held_out.add_to(moments.held_out, width, true, pool);
     moments.skipped_rows += rows.skipped;
   });
-  train.add_to(moments.train, width, pool);
-  held_out.add_to(moments.held_out, width, pool);
+  train.add_to(moments.train, width, false, pool);
+  held_out.add_to(moments.held_out, width, true, pool);
   return moments;
 }
 

@@ -13,7 +13,8 @@
 namespace onnxpress {
 
 // What a layer's input looks like now and looked like in the original model: rows to solve on, and
-// rows to judge by (CalibrationSet::held_out).
+// rows to judge by (CalibrationSet::held_out). Of the former's original there are only the sums: no
+// solver asks for the products.
 struct StageMoments {
   PairGram train;
   PairGram held_out;

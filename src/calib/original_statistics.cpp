@@ -106,6 +106,7 @@ std::optional<StageMoments> OriginalStatistics::moments(const std::string& name)
     }
     *part = same_in_both(part->edited);
   }
+  moments.train.original = moments.train.original.sums();
   return moments;
 }
 

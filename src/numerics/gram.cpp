@@ -2,6 +2,7 @@
 #include "numerics/gram.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "numerics/dense/level.h"
 
@@ -24,6 +25,14 @@ void add(std::vector<double>& to, const std::vector<double>& from) {
 
 Gram::Gram(std::int64_t channels)
     : size(channels), xx(square(channels)), sum(static_cast<std::size_t>(channels)) {}
+
+Gram Gram::of_sums(std::int64_t size, std::int64_t rows, std::vector<double> sum) {
+  Gram gram;
+  gram.size = size;
+  gram.rows = rows;
+  gram.sum = std::move(sum);
+  return gram;
+}
 
 Gram& Gram::operator+=(const Gram& other) {
   size = std::max(size, other.size);
@@ -63,6 +72,11 @@ void add_rows(Gram& gram, const float* x, std::int64_t rows, ThreadPool& pool) {
       gram.xx[static_cast<std::size_t>(i * k + j)] = gram.xx[static_cast<std::size_t>(j * k + i)];
     }
   }
+  add_sums(gram, x, rows);
+}
+
+void add_sums(Gram& gram, const float* x, std::int64_t rows) {
+  const std::int64_t k = gram.size;
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t j = 0; j < k; ++j) gram.sum[static_cast<std::size_t>(j)] += x[r * k + j];
   }

@@ -18,6 +18,9 @@ struct Gram {
 
   Gram() = default;
   explicit Gram(std::int64_t channels);
+  // Number and sum of the rows, without their products.
+  [[nodiscard]] Gram sums() const { return of_sums(size, rows, sum); }
+  [[nodiscard]] static Gram of_sums(std::int64_t size, std::int64_t rows, std::vector<double> sum);
   Gram& operator+=(const Gram& other);
   [[nodiscard]] double at(std::int64_t i, std::int64_t j) const {
     return xx[static_cast<std::size_t>(i * size + j)];
@@ -40,6 +43,8 @@ struct CrossGram {
 // Adds `rows` rows of x, [rows, gram.size]. Products are summed in float over at most 512 rows,
 // then in double. The result depends on how the rows are cut into calls, not on the pool.
 void add_rows(Gram& gram, const float* x, std::int64_t rows, ThreadPool& pool);
+// Only their number and sum; the Gram may be one without products.
+void add_sums(Gram& gram, const float* x, std::int64_t rows);
 void add_rows(CrossGram& cross, const float* edited, const float* original, std::int64_t rows,
               ThreadPool& pool);
 

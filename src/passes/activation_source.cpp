@@ -12,7 +12,8 @@
 namespace onnxpress {
 namespace {
 
-// Adds the mean energy of what rounding does to some rows of X/s.
+// Adds what rounding does to some rows of X/s, as if it did the same to all: to each channel its
+// mean error and the error's moments with the channel itself.
 void add_rounding(PairGram& moments, const ActivationGrid& grid, const Matrix& rows) {
   const std::int64_t k = moments.edited.size;
   if (rows.rows == 0 || rows.columns != k) return;
@@ -20,19 +21,36 @@ void add_rounding(PairGram& moments, const ActivationGrid& grid, const Matrix& r
   Matrix rounded = rows;
   scale_rows(grid, scaled.values.data(), rows.rows, k);
   round_rows(grid, rounded.values.data(), rows.rows, k);
-  for (std::int64_t c = 0; c < k; ++c) {
-    double energy = 0;
-    for (std::int64_t i = 0; i < rows.rows; ++i) {
-      const double error = static_cast<double>(rounded(i, c)) - static_cast<double>(scaled(i, c));
-      energy += error * error;
+  const auto width = static_cast<std::size_t>(k);
+  std::vector<double> error(width);
+  std::vector<double> with_x(width);
+  std::vector<double> energy(width);
+  for (std::size_t i = 0; i < scaled.values.size(); ++i) {
+    const double x = scaled.values[i];
+    const double e = static_cast<double>(rounded.values[i]) - x;
+    error[i % width] += e / static_cast<double>(rows.rows);
+    with_x[i % width] += e * x / static_cast<double>(rows.rows);
+    energy[i % width] += e * e / static_cast<double>(rows.rows);
+  }
+  const auto n = static_cast<double>(moments.edited.rows);
+  const std::vector<double> sum = moments.original.sum;
+  for (std::size_t i = 0; i < width; ++i) {
+    moments.edited.sum[i] += n * error[i];
+    for (std::size_t j = 0; j < width; ++j) {
+      const std::size_t at = i * width + j;
+      if (i == j) {
+        moments.edited.xx[at] += n * (2 * with_x[i] + energy[i]);
+        moments.cross.xy[at] += n * with_x[i];
+        continue;
+      }
+      moments.edited.xx[at] += error[i] * sum[j] + sum[i] * error[j] + n * error[i] * error[j];
+      moments.cross.xy[at] += error[i] * sum[j];
     }
-    moments.edited.xx[static_cast<std::size_t>(c * k + c)] +=
-        energy * static_cast<double>(moments.edited.rows) / static_cast<double>(rows.rows);
   }
 }
 
-// The moments of X/s, and of what rounding makes of it: its errors are taken as independent of X
-// and of each other.
+// The moments of X/s, and of what rounding makes of it: errors of one channel are taken as
+// independent of the others.
 void round_moments(StageMoments& moments, const ActivationGrid& grid, const SmoothingInput& x) {
   const std::int64_t k = moments.train.edited.size;
   for (PairGram* part : {&moments.train, &moments.held_out}) {
@@ -44,7 +62,7 @@ void round_moments(StageMoments& moments, const ActivationGrid& grid, const Smoo
         const double both = factor * grid.factor(static_cast<std::size_t>(j));
         const auto at = static_cast<std::size_t>(i * k + j);
         part->edited.xx[at] /= both;
-        part->original.xx[at] /= both;
+        if (!part->original.xx.empty()) part->original.xx[at] /= both;
         part->cross.xy[at] /= both;
       }
     }

@@ -14,7 +14,12 @@ namespace onnxpress {
 
 struct StageSolver::Rows {
   explicit Rows(const PairGram& given) : moments(given) {}
-  Rows(const PairGram& a, const PairGram& b) : sum(a), moments(sum) { sum += b; }
+  Rows(const PairGram& a, const PairGram& b)
+      : sum{a.edited, a.original.sums(), a.cross}, moments(sum) {
+    sum.edited += b.edited;
+    sum.original += b.original.sums();
+    sum.cross += b.cross;
+  }
   PairGram sum;  // of two parts; else empty
   const PairGram& moments;
   std::optional<GptqFactor> factored;
@@ -137,8 +142,8 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias, const Gr
   consider({options_.method, false, false});
   if (options_.ridge) consider({options_.method, true, false});
 
-  solved.q = any ? quantize(*all_, best, target(*all_, best))
-                 : quantize_rtn(weight_ref(w), grid, pool_);
+  solved.q =
+      any ? quantize(*all_, best, target(*all_, best)) : quantize_rtn(weight_ref(w), grid, pool_);
   const Matrix q = dequantized_matrix(solved.q);
   if (best.bias) solved.bias_change = mean_error(w, q, all_->moments);
   solved.way = any ? describe(best) : "rtn";
