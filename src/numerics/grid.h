@@ -34,7 +34,8 @@ struct Grid {
   }
 };
 
-// Throws Error (bad_option) unless 2 <= bits <= 8 and group >= 0, and a symmetric grid has no zeros.
+// Throws Error (bad_option) unless 2 <= bits <= 8 and group >= 0, and a symmetric grid has no
+// zeros.
 void check(const Grid& grid);
 [[nodiscard]] std::string to_string(const Grid& grid);  // "INT8 per channel", "UINT4 group 32"
 

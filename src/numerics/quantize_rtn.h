@@ -17,8 +17,7 @@ namespace onnxpress {
 // weights where they lie, in blocks; the result does not depend on the pool's size.
 //
 // Throws Error: bad_option (grid, or one with float_zeros), tensor_malformed (a weight is NaN or
-// infinite; names its place),
-// tensor_size (in × out overflows).
+// infinite; names its place), tensor_size (in × out overflows).
 [[nodiscard]] QuantizedMatrix quantize_rtn(const WeightRef& w, const Grid& grid, ThreadPool& pool);
 
 // The place (row × columns + column) of the first weight that is NaN or infinite.

@@ -14,8 +14,8 @@ namespace onnxpress {
 
 // Tensors of a matrix of 2, 4 or 8 bits with groups.
 struct BlockTensors {
-  Tensor codes;                 // uint8 [out, blocks, bytes a block]
-  Tensor scales;                // float [out, blocks]
+  Tensor codes;   // uint8 [out, blocks, bytes a block]
+  Tensor scales;  // float [out, blocks]
   // uint8 [out, ⌈blocks · bits / 8⌉], or float [out, blocks]; absent: half the range
   std::optional<Tensor> zeros;
 };

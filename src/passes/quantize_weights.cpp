@@ -309,8 +309,7 @@ class QuantizeWeights : public Pass {
     const auto w =
         weight == nullptr ? std::nullopt : weight_ref(*weight, matrix_layout(unit.layout));
     if (!w) return {.refusal = "the weight is not a matrix of floats"};
-    return {.reason = to_string(grid),
-            .bytes_after = stored_bytes(storage_, grid, w->in, w->out)};
+    return {.reason = to_string(grid), .bytes_after = stored_bytes(storage_, grid, w->in, w->out)};
   }
 
   Options options_;
@@ -324,7 +323,8 @@ PassInfo quantize_weights_info() {
   return {
       "quantize_weights", "INT8 or INT4 weights of linear units; products stay in float",
       "Rounds the weights of linear units to a grid with one scale per output channel or group. "
-      "Without data, float zero points and scales are fitted to the weights (HQQ) where MatMulNBits "
+      "Without data, float zero points and scales are fitted to the weights (HQQ) where "
+      "MatMulNBits "
       "can hold them: 2 % larger than rounding to nearest, closer, but slow in ONNX Runtime for "
       "few rows. "
       "With data, GPTQ spreads the rounding errors and each correction (weights refitted to the "

@@ -33,7 +33,7 @@ struct StageSolver::Rows {
 
 namespace {
 
-constexpr int kClipSteps = 10;       // of awq's search, as its authors have it
+constexpr int kClipSteps = 10;      // of awq's search, as its authors have it
 constexpr double kWorthIt = 0.995;  // a correction must lower the held-out error at least so far
 
 // A way to solve a weight.

@@ -67,7 +67,8 @@ name = "quantize_embeddings"
 [[pass]]
 name = "quantize_static"
 )"},
-    Preset{"int4", "INT4 weights in groups of 32, INT8 embeddings; GPTQ where there are data, else HQQ",
+    Preset{"int4",
+           "INT4 weights in groups of 32, INT8 embeddings; GPTQ where there are data, else HQQ",
            false,
            R"(schema = 1
 [[pass]]

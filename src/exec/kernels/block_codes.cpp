@@ -54,7 +54,8 @@ std::optional<std::string> why_not_blocks(const Node& node, const Tensor* codes,
   const auto row = checked_mul(w.blocks, w.block_bytes);
   const auto bytes = row ? checked_mul(*row, w.n) : std::nullopt;
   if (codes->dtype() != DType::uint8 || !bytes || codes->size() != *bytes ||
-      scales->size() != w.blocks * w.n || (has_zeros && zeros->size() != (floats ? w.blocks : w.zero_bytes) * w.n)) {
+      scales->size() != w.blocks * w.n ||
+      (has_zeros && zeros->size() != (floats ? w.blocks : w.zero_bytes) * w.n)) {
     return fmt::format("its tensors do not have the sizes of K {}, N {}, {} bits in blocks of {}",
                        w.k, w.n, w.bits, w.block);
   }
@@ -69,12 +70,11 @@ std::vector<float> dequantize_blocks(const Node& node, const Tensor& codes, cons
   const auto* all = codes.as<std::uint8_t>().data();
   const bool floats = zeros != nullptr && zeros->dtype() == DType::float32;
   const float* float_points = floats ? zeros->as<float>().data() : nullptr;
-  const auto* points =
-      zeros == nullptr || floats ? nullptr : zeros->as<std::uint8_t>().data();
+  const auto* points = zeros == nullptr || floats ? nullptr : zeros->as<std::uint8_t>().data();
   const auto zero_of = [&](std::int64_t o, std::int64_t b) {
     if (floats) return float_points[o * w.blocks + b];
-    return static_cast<float>(
-        points == nullptr ? 1 << (w.bits - 1) : code(points + o * w.zero_bytes, b, w.bits));
+    return static_cast<float>(points == nullptr ? 1 << (w.bits - 1)
+                                                : code(points + o * w.zero_bytes, b, w.bits));
   };
   const float* factors = scales.as<float>().data();
   for (std::int64_t first = 0; first < w.n; first += kColumns) {
