@@ -16,11 +16,16 @@ void check(const Grid& grid) {
                 fmt::format("a group has at least one weight, not {}", grid.group),
                 "0 means one scale for a whole output channel");
   }
+  if (grid.symmetric && grid.float_zeros) {
+    throw Error(codes::bad_option, "a symmetric grid has no zero points");
+  }
 }
 
 std::string to_string(const Grid& grid) {
   const std::string type = fmt::format("{}{}", grid.symmetric ? "INT" : "UINT", grid.bits);
-  return grid.group == 0 ? type + " per channel" : fmt::format("{} group {}", type, grid.group);
+  const std::string name =
+      grid.group == 0 ? type + " per channel" : fmt::format("{} group {}", type, grid.group);
+  return grid.float_zeros ? name + ", float zero points" : name;
 }
 
 }  // namespace onnxpress

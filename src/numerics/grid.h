@@ -12,11 +12,12 @@ namespace onnxpress {
 // A symmetric grid has no zero point, so that 0 is exact. INT8 has the codes -127 … 127. Grids of
 // fewer bits can't spare one: they have -2^(bits-1) … 2^(bits-1) - 1, and the scale's sign tells
 // which side reaches further. An asymmetric grid has 0 … 2^bits - 1 and a zero point; 0 is exact
-// there, too.
+// there, too, unless zero points are floats: then the codes are any 2^bits points evenly apart.
 struct Grid {
   int bits = 8;            // 2 to 8
   std::int64_t group = 0;  // 0: one scale for a whole column (one output)
   bool symmetric = true;
+  bool float_zeros = false;  // zero points of an asymmetric grid are no codes but floats
   friend bool operator==(const Grid&, const Grid&) = default;
 
   // A symmetric grid that has one code more below zero than above.
@@ -33,7 +34,8 @@ struct Grid {
   }
 };
 
-// Throws Error (bad_option) unless 2 <= bits <= 8 and group >= 0.
+// Throws Error (bad_option) unless 2 <= bits <= 8 and group >= 0, and a symmetric grid has no
+// zeros.
 void check(const Grid& grid);
 [[nodiscard]] std::string to_string(const Grid& grid);  // "INT8 per channel", "UINT4 group 32"
 

@@ -57,6 +57,9 @@ QuantizedMatrix with_layout(QuantizedMatrix q, MatrixLayout layout) {
   if (!q.zero_points.empty()) {
     q.zero_points = turned(q.zero_points, to_rows ? groups : q.out, to_rows ? q.out : groups);
   }
+  if (!q.float_zeros.empty()) {
+    q.float_zeros = turned(q.float_zeros, to_rows ? groups : q.out, to_rows ? q.out : groups);
+  }
   q.layout = layout;
   return q;
 }

@@ -206,6 +206,9 @@ std::optional<std::int64_t> find_non_finite(const WeightRef& w, ThreadPool& pool
 
 QuantizedMatrix quantize_rtn(const WeightRef& w, const Grid& grid, ThreadPool& pool) {
   check(grid);
+  if (grid.float_zeros) {
+    throw Error(codes::bad_option, "rounding to nearest finds no float zero points");
+  }
   const auto count = checked_mul(w.in, w.out);
   if (w.in < 0 || w.out < 0 || !count) {
     throw Error(codes::tensor_size, fmt::format("a weight of {} × {} elements", w.in, w.out));

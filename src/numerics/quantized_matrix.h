@@ -13,6 +13,8 @@ namespace onnxpress {
 // is written, bit for bit.
 //
 //   w[i, o] ≈ (code - zero) × scale,  zero = grid.offset() where the grid is symmetric
+//
+// and otherwise one of zero_points or, where grid.float_zeros, of float_zeros.
 struct QuantizedMatrix {
   Grid grid;
   std::int64_t in = 0;
@@ -23,7 +25,9 @@ struct QuantizedMatrix {
   // One for each output and group, laid out as the codes are with groups(in) in the place of in:
   // [groups, out] or [out, groups].
   std::vector<float> scales;
-  std::vector<std::uint8_t> zero_points;  // as the scales; empty where the grid is symmetric
+  // As the scales; empty where the grid has none of that kind.
+  std::vector<std::uint8_t> zero_points;
+  std::vector<float> float_zeros{};
 
   [[nodiscard]] std::int64_t rows() const { return layout == MatrixLayout::in_out ? in : out; }
   [[nodiscard]] std::int64_t columns() const { return layout == MatrixLayout::in_out ? out : in; }

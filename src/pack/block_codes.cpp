@@ -36,13 +36,13 @@ BlockTensors to_blocks(const QuantizedMatrix& matrix) {
   const std::int64_t zero_bytes = (blocks * bits + 7) / 8;
   std::vector<std::uint8_t> codes(static_cast<std::size_t>(q.out * blocks * block_bytes));
   std::vector<std::uint8_t> zeros(
-      static_cast<std::size_t>(q.grid.symmetric ? 0 : q.out * zero_bytes));
+      static_cast<std::size_t>(q.zero_points.empty() ? 0 : q.out * zero_bytes));
   for (std::int64_t o = 0; o < q.out; ++o) {
     std::uint8_t* row = codes.data() + o * blocks * block_bytes;
     for (std::int64_t i = 0; i < q.in; ++i) {
       put_code(row, i, bits, q.codes[static_cast<std::size_t>(o * q.in + i)]);
     }
-    for (std::int64_t b = 0; b < blocks && !q.grid.symmetric; ++b) {
+    for (std::int64_t b = 0; b < blocks && !q.zero_points.empty(); ++b) {
       put_code(zeros.data() + o * zero_bytes, b, bits,
                q.zero_points[static_cast<std::size_t>(o * blocks + b)]);
     }
@@ -50,7 +50,11 @@ BlockTensors to_blocks(const QuantizedMatrix& matrix) {
   BlockTensors tensors{bytes_tensor({q.out, blocks, block_bytes}, std::move(codes)),
                        Tensor::of<float>({q.out, blocks}, q.scales),
                        {}};
-  if (!q.grid.symmetric) tensors.zeros = bytes_tensor({q.out, zero_bytes}, std::move(zeros));
+  if (q.grid.float_zeros) {
+    tensors.zeros = Tensor::of<float>({q.out, blocks}, q.float_zeros);
+  } else if (!q.grid.symmetric) {
+    tensors.zeros = bytes_tensor({q.out, zero_bytes}, std::move(zeros));
+  }
   return tensors;
 }
 
@@ -65,7 +69,14 @@ std::optional<QuantizedMatrix> from_blocks(const Tensor& codes, const Tensor& sc
   const std::int64_t zero_bytes = (blocks * bits + 7) / 8;
   if (codes.dtype() != DType::uint8 || codes.size() != out * row_bytes) return std::nullopt;
   if (scales.dtype() != DType::float32 || scales.size() != out * blocks) return std::nullopt;
-  if (zeros != nullptr && (zeros->dtype() != DType::uint8 || zeros->size() != out * zero_bytes)) {
+  q.grid.float_zeros = zeros != nullptr && zeros->dtype() == DType::float32;
+  if (q.grid.float_zeros) {
+    if (bits != 4 || zeros->size() != out * blocks) return std::nullopt;
+    const auto points = zeros->as<float>();
+    q.float_zeros.assign(points.begin(), points.end());
+    zeros = nullptr;
+  } else if (zeros != nullptr &&
+             (zeros->dtype() != DType::uint8 || zeros->size() != out * zero_bytes)) {
     return std::nullopt;
   }
   const auto values = scales.as<float>();

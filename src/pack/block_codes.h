@@ -14,9 +14,10 @@ namespace onnxpress {
 
 // Tensors of a matrix of 2, 4 or 8 bits with groups.
 struct BlockTensors {
-  Tensor codes;                 // uint8 [out, blocks, bytes a block]
-  Tensor scales;                // float [out, blocks]
-  std::optional<Tensor> zeros;  // uint8 [out, ⌈blocks · bits / 8⌉]; absent: half the range
+  Tensor codes;   // uint8 [out, blocks, bytes a block]
+  Tensor scales;  // float [out, blocks]
+  // uint8 [out, ⌈blocks · bits / 8⌉], or float [out, blocks]; absent: half the range
+  std::optional<Tensor> zeros;
 };
 // The grid must have 2, 4 or 8 bits and a group.
 [[nodiscard]] BlockTensors to_blocks(const QuantizedMatrix& q);

@@ -14,6 +14,7 @@ constexpr std::array kStorages{Storage::qdq, Storage::integer, Storage::matmul_n
                                Storage::gather_block_quantized};
 
 std::optional<std::string> why_not_qdq(const Grid& grid, std::int64_t opset) {
+  if (grid.float_zeros) return "DequantizeLinear has no float zero points";
   const std::int64_t needed = needed_opset(Storage::qdq, grid);
   if (opset >= needed) return std::nullopt;
   return fmt::format("{} needs opset {}, the model has {}", to_string(grid), needed, opset);
@@ -28,9 +29,12 @@ std::optional<std::string> why_not_integer(const Grid& grid, std::int64_t opset)
   return std::nullopt;
 }
 
-std::optional<std::string> why_not_blocks(const Grid& grid, bool two_bits) {
-  if (grid.bits != 4 && grid.bits != 8 && !(grid.bits == 2 && two_bits)) {
-    return fmt::format("its codes have {}4 or 8 bits", two_bits ? "2, " : "");
+std::optional<std::string> why_not_blocks(const Grid& grid, bool product) {
+  if (grid.bits != 4 && grid.bits != 8 && !(grid.bits == 2 && product)) {
+    return fmt::format("its codes have {}4 or 8 bits", product ? "2, " : "");
+  }
+  if (grid.float_zeros && !(grid.bits == 4 && product)) {
+    return "zero points are floats only in MatMulNBits with 4 bits";
   }
   const bool power_of_two = (grid.group & (grid.group - 1)) == 0;
   if (grid.group < 16 || !power_of_two) {
@@ -98,7 +102,9 @@ std::int64_t stored_bytes(Storage storage, const Grid& grid, std::int64_t in, st
   const std::int64_t scales = groups * out;
   if (storage == Storage::gather_block_quantized) return block_table_bytes(grid, in, out);
   if (storage == Storage::matmul_nbits) {
-    const std::int64_t zeros = grid.symmetric ? 0 : (groups * grid.bits + 7) / 8;
+    const std::int64_t zeros = grid.symmetric     ? 0
+                               : grid.float_zeros ? groups * 4
+                                                  : (groups * grid.bits + 7) / 8;
     return out * (groups * (grid.group * grid.bits / 8) + groups * 4 + zeros);
   }
   if (storage == Storage::integer) return in * out + scales * 4 + (grid.symmetric ? 0 : 1);

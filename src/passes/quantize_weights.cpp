@@ -18,6 +18,7 @@
 #include "passes/activation_source.h"
 #include "passes/linear_units.h"
 #include "passes/n_bits_units.h"
+#include "passes/smoothing_groups.h"
 #include "passes/stages.h"
 #include "passes/unit_bias.h"
 #include "passes/weight_solver.h"
@@ -46,8 +47,9 @@ const OptionTable<Options>& table() {
   static const OptionTable<Options> rows{
       {"method",
        &Options::method,
-       "how codes are found; auto: gptq with data, else rtn",
-       {"auto", "rtn", "gptq"}},
+       "how codes are found; auto: gptq with data, else hqq where float zero points can be stored, "
+       "else rtn; awq: gptq for units that smooth reaches by no exact fold",
+       {"auto", "rtn", "hqq", "awq", "gptq"}},
       {"bits", &Options::bits, "bits of a weight", {}, 2, 8},
       {"group",
        &Options::group,
@@ -106,18 +108,27 @@ class QuantizeWeights : public Pass {
         grid_{static_cast<int>(options_.bits), options_.group, options_.symmetric},
         storage_(options_.storage == "auto"
                      ? (grid_.bits == 8 && grid_.group == 0 ? Storage::qdq : Storage::matmul_nbits)
-                     : *parse_storage(options_.storage)) {}
+                     : *parse_storage(options_.storage)) {
+    if (options_.method == "hqq" && options_.symmetric) {
+      throw Error(codes::bad_option, "method hqq moves zero points, symmetric weights have none",
+                  "set quantize_weights.symmetric to false");
+    }
+  }
 
-  [[nodiscard]] bool uses_data() const override { return options_.method != "rtn"; }
+  [[nodiscard]] bool uses_data() const override {
+    return options_.method != "rtn" && options_.method != "hqq";
+  }
 
   [[nodiscard]] std::int64_t needed_opset(PassContext& /*context*/) const override {
     return onnxpress::needed_opset(storage_, grid_);
   }
 
   [[nodiscard]] PassPlan plan(PassContext& context) const override {
-    if (options_.method == "gptq" && context.calibration() == nullptr && !context.dry_run()) {
-      throw Error(codes::missing_data, "method gptq needs data to calibrate on",
-                  "add --data, or set quantize_weights.method to rtn");
+    const bool needs_data = options_.method == "gptq" || options_.method == "awq";
+    if (needs_data && context.calibration() == nullptr && !context.dry_run()) {
+      throw Error(codes::missing_data,
+                  fmt::format("method {} needs data to calibrate on", options_.method),
+                  "add --data, or set quantize_weights.method to rtn or hqq");
     }
     if (uses_data()) require_statistics(context, {.grams = true});
     return plan_units(context, options_, false,
@@ -127,7 +138,10 @@ class QuantizeWeights : public Pass {
   PassResult apply(const PassPlan& plan, PassContext& context) const override {
     const bool on_data =
         uses_data() && context.calibration() != nullptr && !context.dry_run() && plan.changes() > 0;
-    Work work{plan, context, context.view(), {}, {}, {}, 0};
+    Work work{.plan = plan, .context = context, .view = context.view(), .method = method(context)};
+    if (work.method == WeightMethod::awq) {
+      work.no_fold = smoothing_groups(context.graph(), work.view, {}, false).why_not;
+    }
     if (storage_ == Storage::matmul_nbits && plan.changes() > 0) {
       import_contrib_operators(context.model());
     }
@@ -144,7 +158,8 @@ class QuantizeWeights : public Pass {
         }
       }
       StageSolver solver(moments ? &*moments : nullptr,
-                         moments ? solver_options(*moments, stage, work) : solver_options(false),
+                         moments ? solver_options(*moments, stage, work)
+                                 : solver_options(work.method),
                          context.pool());
       for (const std::size_t row : stage.rows) solve(row, solver, work);
     }
@@ -157,10 +172,12 @@ class QuantizeWeights : public Pass {
     const PassPlan& plan;
     PassContext& context;
     const TransformerView& view;
-    PassResult result;
-    std::set<ValueId> done;
-    std::map<ValueId, NBitsWeight> packed;  // weights, by what they were
-    std::size_t seen;
+    WeightMethod method;
+    std::vector<std::string> no_fold{};  // of awq: for each unit of the view, "" where it folds
+    PassResult result{};
+    std::set<ValueId> done{};
+    std::map<ValueId, NBitsWeight> packed{};  // weights, by what they were
+    std::size_t seen = 0;
     std::string source{};  // of the stage's data, as a remark
     [[nodiscard]] double done_share() const {
       return static_cast<double>(seen) / static_cast<double>(plan.units.size());
@@ -170,10 +187,31 @@ class QuantizeWeights : public Pass {
     }
   };
 
-  [[nodiscard]] SolverOptions solver_options(bool on_data) const {
+  [[nodiscard]] WeightMethod method(const PassContext& context) const {
+    if (options_.method == "rtn") return WeightMethod::rtn;
+    if (options_.method == "hqq") return WeightMethod::hqq;
+    if (options_.method == "awq") return WeightMethod::awq;
+    if (options_.method == "gptq" || context.calibration() != nullptr) return WeightMethod::gptq;
+    return can_float_zeros() ? WeightMethod::hqq : WeightMethod::rtn;
+  }
+
+  // A grid of this pass whose zero points are floats.
+  [[nodiscard]] bool can_float_zeros() const {
+    Grid grid = grid_;
+    grid.float_zeros = true;
+    return !grid.symmetric && !why_not_storable(storage_, grid, 0);
+  }
+
+  [[nodiscard]] Grid grid_for(WeightMethod method) const {
+    Grid grid = grid_;
+    grid.float_zeros = method == WeightMethod::hqq && can_float_zeros();
+    return grid;
+  }
+
+  [[nodiscard]] SolverOptions solver_options(WeightMethod method) const {
     SolverOptions solver;
-    solver.method = on_data ? WeightMethod::gptq : WeightMethod::rtn;
-    solver.grid = grid_;
+    solver.method = method;
+    solver.grid = grid_for(method);
     solver.clip = options_.clip && grid_.bits < 8;
     solver.gptq.damping = options_.damping;
     solver.gptq.activation_order = options_.activation_order;
@@ -187,7 +225,7 @@ class QuantizeWeights : public Pass {
 
   [[nodiscard]] SolverOptions solver_options(const StageMoments& moments, const Stage& stage,
                                              Work& work) const {
-    SolverOptions solver = solver_options(true);
+    SolverOptions solver = solver_options(work.method);
     const DampingAdvice advice = advise_damping(moments);
     if (options_.damping == 0) solver.gptq.damping = advice.damping;
     if (!advice.warning.empty()) {
@@ -210,8 +248,10 @@ class QuantizeWeights : public Pass {
     }
     const Tensor weight = *graph.constant(unit.weight);
     const std::string name = graph.value(unit.weight).name;
+    const std::string no_fold = why_no_fold(row, work);
     SolvedWeight solved =
-        solve(*weight_ref(weight, matrix_layout(unit.layout)), has_own_bias(graph, unit), solver);
+        solve(*weight_ref(weight, matrix_layout(unit.layout)), has_own_bias(graph, unit), solver,
+              no_fold.empty() ? work.method : WeightMethod::gptq);
     if (!solved.bias_change.empty()) add_to_bias(graph, unit, solved.bias_change);
     if (storage_ == Storage::matmul_nbits) {
       work.packed[unit.weight] = pack_matmul_nbits(graph, solved.q, name);
@@ -224,21 +264,31 @@ class QuantizeWeights : public Pass {
     work.result.figures[row] = std::move(solved.figures);
     if (uses_data()) {
       work.result.ways[row] = fmt::format("{} {}{}", to_string(grid_), solved.way, work.source);
+      if (!no_fold.empty()) work.result.ways[row] += fmt::format("; no exact fold: {}", no_fold);
     }
   }
 
-  [[nodiscard]] SolvedWeight solve(const WeightRef& w, bool own_bias, StageSolver& solver) const {
-    if (options_.outlier_limit == 0) return solver.solve(w, own_bias);
+  // Of awq: why scales do not reach the unit, or nothing.
+  static std::string why_no_fold(std::size_t row, const Work& work) {
+    if (work.method != WeightMethod::awq) return "";
+    return work.no_fold[static_cast<std::size_t>(work.plan.units[row].target)];
+  }
+
+  [[nodiscard]] SolvedWeight solve(const WeightRef& w, bool own_bias, StageSolver& solver,
+                                   WeightMethod method) const {
+    const Grid grid = grid_for(method);
+    if (options_.outlier_limit == 0) return solver.solve(w, own_bias, grid, method);
     Matrix cut = to_matrix(w);
     cut_outliers(cut, options_.outlier_limit);
-    SolvedWeight solved = solver.solve(weight_ref(cut), own_bias);
+    SolvedWeight solved = solver.solve(weight_ref(cut), own_bias, grid, method);
     solved.q = with_layout(std::move(solved.q), w.layout);
     return solved;
   }
 
   UnitOutcome judge(const LinearUnit& unit, PassContext& context) const {
     const Graph& graph = context.graph();
-    if (auto why = why_not_storable(storage_, grid_, context.model().opset())) {
+    const Grid grid = grid_for(method(context));
+    if (auto why = why_not_storable(storage_, grid, context.model().opset())) {
       return {.refusal = *why};
     }
     if (storage_ == Storage::matmul_nbits) {
@@ -259,8 +309,7 @@ class QuantizeWeights : public Pass {
     const auto w =
         weight == nullptr ? std::nullopt : weight_ref(*weight, matrix_layout(unit.layout));
     if (!w) return {.refusal = "the weight is not a matrix of floats"};
-    return {.reason = to_string(grid_),
-            .bytes_after = stored_bytes(storage_, grid_, w->in, w->out)};
+    return {.reason = to_string(grid), .bytes_after = stored_bytes(storage_, grid, w->in, w->out)};
   }
 
   Options options_;
@@ -274,6 +323,10 @@ PassInfo quantize_weights_info() {
   return {
       "quantize_weights", "INT8 or INT4 weights of linear units; products stay in float",
       "Rounds the weights of linear units to a grid with one scale per output channel or group. "
+      "Without data, float zero points and scales are fitted to the weights (HQQ) where "
+      "MatMulNBits "
+      "can hold them: 2 % larger than rounding to nearest, closer, but slow in ONNX Runtime for "
+      "few rows. "
       "With data, GPTQ spreads the rounding errors and each correction (weights refitted to the "
       "original's outputs, bias) is kept only where held-out samples say that it helps. Stored "
       "behind DequantizeLinear (8 bits per channel: opset 13; fewer bits or groups: opset 21) or "

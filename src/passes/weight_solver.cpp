@@ -6,7 +6,9 @@
 #include <optional>
 #include <utility>
 
+#include "numerics/clip_on_output.h"
 #include "numerics/output_error.h"
+#include "numerics/quantize_hqq.h"
 #include "numerics/quantize_rtn.h"
 #include "numerics/ridge_refit.h"
 
@@ -36,6 +38,7 @@ struct StageSolver::Rows {
 
 namespace {
 
+constexpr int kClipSteps = 10;      // of awq's search, as its authors have it
 constexpr double kWorthIt = 0.995;  // a correction must lower the held-out error at least so far
 
 // A way to solve a weight.
@@ -60,6 +63,8 @@ std::string_view name(WeightMethod method) {
       return "rtn";
     case WeightMethod::hqq:
       return "hqq";
+    case WeightMethod::awq:
+      return "awq";
     case WeightMethod::gptq:
       return "gptq";
   }
@@ -76,23 +81,30 @@ StageSolver::StageSolver(const StageMoments* moments, SolverOptions options, Thr
 
 StageSolver::~StageSolver() = default;
 
-SolvedWeight StageSolver::solve(const WeightRef& w, bool own_bias, const Grid& grid) {
-  SolvedWeight solved;
-  if (moments_ != nullptr && moments_->train.edited.rows > 0 &&
-      moments_->held_out.edited.rows > 0) {
-    solved = solve_on_data(to_matrix(w), own_bias, grid);
-  } else {
-    const Matrix weight = to_matrix(w);
-    solved.q =
-        quantize_clipped(weight, {}, grid, options_.clip ? options_.gptq.clip_steps : 0, pool_);
-    solved.way = "rtn";
-    solved.figures = {{"sqnr_db", sqnr_db(weight, dequantized_matrix(solved.q))}};
-  }
+SolvedWeight StageSolver::solve(const WeightRef& w, bool own_bias, const Grid& grid,
+                                WeightMethod method) {
+  const bool on_data = method != WeightMethod::hqq && moments_ != nullptr &&
+                       moments_->train.edited.rows > 0 && moments_->held_out.edited.rows > 0;
+  SolvedWeight solved = on_data ? solve_on_data(to_matrix(w), own_bias, grid, method)
+                                : solve_alone(to_matrix(w), grid, method);
   solved.q = with_layout(std::move(solved.q), w.layout);
   return solved;
 }
 
-SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias, const Grid& grid) {
+SolvedWeight StageSolver::solve_alone(const Matrix& w, const Grid& grid, WeightMethod method) {
+  SolvedWeight solved;
+  if (method == WeightMethod::hqq) {
+    solved.q = quantize_hqq(w, grid, {}, pool_);
+  } else {
+    solved.q = quantize_clipped(w, {}, grid, options_.clip ? options_.gptq.clip_steps : 0, pool_);
+  }
+  solved.way = name(method == WeightMethod::hqq ? method : WeightMethod::rtn);
+  solved.figures = {{"sqnr_db", sqnr_db(w, dequantized_matrix(solved.q))}};
+  return solved;
+}
+
+SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias, const Grid& grid,
+                                        WeightMethod method) {
   const auto target = [&](Rows& rows, const Way& way) {
     if (!way.ridge) return w;
     return ridge_refit(w, rows.moments, options_.ridge_strength, own_bias && options_.bias, pool_);
@@ -100,6 +112,10 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias, const Gr
   const auto quantize = [&](Rows& rows, const Way& way, const Matrix& wanted) {
     if (way.method == WeightMethod::gptq) {
       return quantize_gptq(wanted, rows.factor(options_.gptq), grid, options_.gptq, pool_).q;
+    }
+    if (way.method == WeightMethod::awq) {
+      return quantize_clipped_on_output(wanted, rows.factor(options_.gptq).gram, grid,
+                                        options_.clip ? kClipSteps : 0, pool_);
     }
     const auto& energy = rows.factor(options_.gptq).energy;
     return quantize_clipped(wanted, energy, grid, options_.clip ? options_.gptq.clip_steps : 0,
@@ -139,8 +155,8 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias, const Gr
       any = true;
     }
   };
-  consider({options_.method, false, false});
-  if (options_.ridge) consider({options_.method, true, false});
+  consider({method, false, false});
+  if (options_.ridge) consider({method, true, false});
 
   solved.q =
       any ? quantize(*all_, best, target(*all_, best)) : quantize_rtn(weight_ref(w), grid, pool_);

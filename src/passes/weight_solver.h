@@ -16,6 +16,7 @@ namespace onnxpress {
 enum class WeightMethod {
   rtn,   // to the nearest point
   hqq,   // zero points that suit heavy-tailed weights; looks at no data
+  awq,   // ranges searched by the output's error; scales are smooth's business
   gptq,  // rounding errors are spread over the inputs still to come
 };
 [[nodiscard]] std::string_view name(WeightMethod method);
@@ -49,16 +50,23 @@ class StageSolver {
   StageSolver(const StageSolver&) = delete;
   StageSolver& operator=(const StageSolver&) = delete;
 
-  // `own_bias`: the unit has a bias that may be changed. Throws what the quantizers throw.
+  // `own_bias`: the unit has a bias that may be changed. Without moments awq and gptq count as rtn;
+  // hqq looks at none. Throws what the quantizers throw.
   [[nodiscard]] SolvedWeight solve(const WeightRef& w, bool own_bias) {
     return solve(w, own_bias, options_.grid);
   }
-  // The same on another grid than that of the options.
-  [[nodiscard]] SolvedWeight solve(const WeightRef& w, bool own_bias, const Grid& grid);
+  // The same on another grid than that of the options, or by another method.
+  [[nodiscard]] SolvedWeight solve(const WeightRef& w, bool own_bias, const Grid& grid) {
+    return solve(w, own_bias, grid, options_.method);
+  }
+  [[nodiscard]] SolvedWeight solve(const WeightRef& w, bool own_bias, const Grid& grid,
+                                   WeightMethod method);
 
  private:
   struct Rows;  // moments of some rows, and what is computed from them when it is needed
-  [[nodiscard]] SolvedWeight solve_on_data(const Matrix& w, bool own_bias, const Grid& grid);
+  [[nodiscard]] SolvedWeight solve_on_data(const Matrix& w, bool own_bias, const Grid& grid,
+                                           WeightMethod method);
+  [[nodiscard]] SolvedWeight solve_alone(const Matrix& w, const Grid& grid, WeightMethod method);
 
   const StageMoments* moments_;
   SolverOptions options_;

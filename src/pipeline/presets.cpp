@@ -67,7 +67,8 @@ name = "quantize_embeddings"
 [[pass]]
 name = "quantize_static"
 )"},
-    Preset{"int4", "INT4 weights in groups of 32, INT8 embeddings; GPTQ where there are data",
+    Preset{"int4",
+           "INT4 weights in groups of 32, INT8 embeddings; GPTQ where there are data, else HQQ",
            false,
            R"(schema = 1
 [[pass]]
@@ -93,6 +94,26 @@ name = "quantize_embeddings"
 [[pass]]
 name = "quantize_weights"
 method = "gptq"
+bits = 4
+group = 32
+symmetric = false
+)"},
+    Preset{"int4-awq", "INT4 weights by AWQ where scales fold exactly, else GPTQ; INT8 embeddings",
+           true,
+           R"(schema = 1
+[[pass]]
+name = "fold_constants"
+[[pass]]
+name = "deduplicate"
+[[pass]]
+name = "smooth"
+method = "awq"
+symmetric = false
+[[pass]]
+name = "quantize_embeddings"
+[[pass]]
+name = "quantize_weights"
+method = "awq"
 bits = 4
 group = 32
 symmetric = false

@@ -16,7 +16,7 @@ from harness import (Checks, Program, arguments, batches, calibration_words, has
 # Batches of the 872 sentences that are compared: every one, or every fourth.
 STEPS = {"int8-dynamic": 1}
 # Largest difference of logits as a share of max(1, std), where both compute in float32.
-CLOSE = {"lossless": 1e-4, "int8-weights": 1e-4, "int4": 1e-4, "int4-gptq": 1e-4}
+CLOSE = {"lossless": 1e-4, "int8-weights": 1e-4, "int4": 1e-4, "int4-gptq": 1e-4, "int4-awq": 1e-4}
 # Share of predictions that must be the same in both engines. Float sums in another order move an
 # activation at the border between two codes to either side; in a language model with large outliers
 # such flips spread (ONNX Runtime's own optimization levels differ from each other as much), so there

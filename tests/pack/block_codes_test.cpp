@@ -75,7 +75,9 @@ std::vector<float> output_of(const Model& model, const std::string& name, Tensor
 }
 
 TEST(MatMulNBits, ComesBackBitForBitAndIsComputedAsDequantizeSays) {
-  for (const Grid& grid : block_grids(true)) {
+  std::vector<Grid> grids = block_grids(true);
+  grids.push_back({4, 32, false, true});
+  for (const Grid& grid : grids) {
     for (const MatrixLayout layout : test::kLayouts) {
       const QuantizedMatrix q = test::random_matrix(grid, 70, 9, layout);
       const Model model = product_model(q);
@@ -170,6 +172,14 @@ TEST(BlockCodes, OnlyGroupsThatTheOperatorsTakeAreStorable) {
       EXPECT_TRUE(why_not_storable(storage, grid, 21).has_value()) << to_string(grid);
     }
   }
+}
+
+TEST(BlockCodes, FloatZeroPointsAreOnlyForProductsOfFourBits) {
+  EXPECT_FALSE(why_not_storable(Storage::matmul_nbits, {4, 32, false, true}, 11).has_value());
+  EXPECT_TRUE(why_not_storable(Storage::matmul_nbits, {8, 32, false, true}, 21).has_value());
+  EXPECT_TRUE(
+      why_not_storable(Storage::gather_block_quantized, {4, 32, false, true}, 21).has_value());
+  EXPECT_TRUE(why_not_storable(Storage::qdq, {4, 32, false, true}, 21).has_value());
 }
 
 }  // namespace

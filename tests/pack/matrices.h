@@ -4,6 +4,8 @@
 #include <random>
 #include <vector>
 
+#include "numerics/matrix.h"
+#include "numerics/quantize_hqq.h"
 #include "numerics/quantize_rtn.h"
 
 namespace onnxpress::test {
@@ -16,7 +18,9 @@ inline QuantizedMatrix random_matrix(const Grid& grid, std::int64_t in, std::int
   std::vector<float> w(static_cast<std::size_t>(in * out));
   for (float& x : w) x = normal(random);
   ThreadPool pool(1);
-  return quantize_rtn(weight_ref(w, in, out, layout), grid, pool);
+  if (!grid.float_zeros) return quantize_rtn(weight_ref(w, in, out, layout), grid, pool);
+  const Matrix matrix = to_matrix(weight_ref(w, in, out, layout));
+  return with_layout(quantize_hqq(matrix, grid, {}, pool), layout);
 }
 
 inline constexpr MatrixLayout kLayouts[] = {MatrixLayout::in_out, MatrixLayout::out_in};

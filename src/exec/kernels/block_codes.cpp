@@ -46,11 +46,16 @@ std::optional<std::string> why_not_blocks(const Node& node, const Tensor* codes,
     return "the weight is not constant";
   }
   if (scales->dtype() != DType::float32) return "scales are only of float32";
-  if (has_zeros && zeros->dtype() != DType::uint8) return "zero points are only of uint8";
+  const bool floats = has_zeros && zeros->dtype() == DType::float32;
+  if (has_zeros && !floats && zeros->dtype() != DType::uint8) {
+    return "zero points are only of uint8 or float32";
+  }
+  if (floats && w.bits != 4) return "float zero points are only for 4 bits";
   const auto row = checked_mul(w.blocks, w.block_bytes);
   const auto bytes = row ? checked_mul(*row, w.n) : std::nullopt;
   if (codes->dtype() != DType::uint8 || !bytes || codes->size() != *bytes ||
-      scales->size() != w.blocks * w.n || (has_zeros && zeros->size() != w.zero_bytes * w.n)) {
+      scales->size() != w.blocks * w.n ||
+      (has_zeros && zeros->size() != (floats ? w.blocks : w.zero_bytes) * w.n)) {
     return fmt::format("its tensors do not have the sizes of K {}, N {}, {} bits in blocks of {}",
                        w.k, w.n, w.bits, w.block);
   }
@@ -63,18 +68,23 @@ std::vector<float> dequantize_blocks(const Node& node, const Tensor& codes, cons
   const Layout w(node);
   std::vector<float> values(static_cast<std::size_t>(w.k * w.n));
   const auto* all = codes.as<std::uint8_t>().data();
-  const auto* points = zeros == nullptr ? nullptr : zeros->as<std::uint8_t>().data();
+  const bool floats = zeros != nullptr && zeros->dtype() == DType::float32;
+  const float* float_points = floats ? zeros->as<float>().data() : nullptr;
+  const auto* points = zeros == nullptr || floats ? nullptr : zeros->as<std::uint8_t>().data();
+  const auto zero_of = [&](std::int64_t o, std::int64_t b) {
+    if (floats) return float_points[o * w.blocks + b];
+    return static_cast<float>(points == nullptr ? 1 << (w.bits - 1)
+                                                : code(points + o * w.zero_bytes, b, w.bits));
+  };
   const float* factors = scales.as<float>().data();
   for (std::int64_t first = 0; first < w.n; first += kColumns) {
     const std::int64_t end = std::min(w.n, first + kColumns);
     for (std::int64_t i = 0; i < w.k; ++i) {
       const std::int64_t b = i / w.block;
       for (std::int64_t o = first; o < end; ++o) {
-        const int zero =
-            points == nullptr ? 1 << (w.bits - 1) : code(points + o * w.zero_bytes, b, w.bits);
+        const auto at = static_cast<float>(code(all + o * w.blocks * w.block_bytes, i, w.bits));
         values[static_cast<std::size_t>(i * w.n + o)] =
-            static_cast<float>(code(all + o * w.blocks * w.block_bytes, i, w.bits) - zero) *
-            factors[o * w.blocks + b];
+            (at - zero_of(o, b)) * factors[o * w.blocks + b];
       }
     }
   }
