@@ -4,6 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include "base/half.h"
+
 namespace onnxpress {
 namespace {
 
@@ -49,6 +51,13 @@ std::optional<StoredCodes> stored_codes(const Tensor& tensor) {
     stored.codes[i] = static_cast<std::uint8_t>(code ^ flip);
   }
   return stored;
+}
+
+Tensor in_halves(const Tensor& floats) {
+  std::vector<Half> halves;
+  halves.reserve(static_cast<std::size_t>(floats.size()));
+  for (const float value : floats.as<float>()) halves.push_back({float_to_half(value)});
+  return Tensor::of<Half>(floats.dims(), std::move(halves));
 }
 
 }  // namespace onnxpress

@@ -23,4 +23,7 @@ struct StoredCodes {
 // The inverse; nothing for other types.
 [[nodiscard]] std::optional<StoredCodes> stored_codes(const Tensor& tensor);
 
+// Floats as float16, rounded to the nearest.
+[[nodiscard]] Tensor in_halves(const Tensor& floats);
+
 }  // namespace onnxpress

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/half.h"
 #include "pack/block_codes.h"
+#include "pack/codes.h"
 #include "pack/storage.h"
 
 namespace onnxpress {
@@ -29,13 +29,6 @@ Tensor with_rows_of(const Tensor& codes, std::int64_t rows, std::int64_t from, s
                 bytes.data() + row * to);
   }
   return Tensor::of<std::uint8_t>({rows, to}, std::move(bytes));
-}
-
-Tensor to_half(const Tensor& scales) {
-  std::vector<Half> halves;
-  halves.reserve(static_cast<std::size_t>(scales.size()));
-  for (const float scale : scales.as<float>()) halves.push_back({float_to_half(scale)});
-  return Tensor::of<Half>(scales.dims(), std::move(halves));
 }
 
 Tensor to_float(const Tensor& scales) {
@@ -79,7 +72,7 @@ BlockTable pack_block_table(Graph& graph, const QuantizedMatrix& matrix, std::st
   const std::int64_t bytes = q.grid.groups(q.in) * (q.grid.group * q.grid.bits / 8);
   table.codes = graph.add_constant(
       name + "_q", with_rows_of(tensors.codes, q.out, bytes, row_bytes(q.in, q.grid.bits)));
-  if (scales == DType::float16) tensors.scales = to_half(tensors.scales);
+  if (scales == DType::float16) tensors.scales = in_halves(tensors.scales);
   table.scales = graph.add_constant(name + "_scale", std::move(tensors.scales));
   if (tensors.zeros) table.zeros = graph.add_constant(name + "_zero", *std::move(tensors.zeros));
   return table;

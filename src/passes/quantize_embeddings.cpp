@@ -50,7 +50,7 @@ const OptionTable<Options>& table() {
        {"auto", "qdq", "gather_block_quantized"}},
       {"scales",
        &Options::scales,
-       "gather_block_quantized: type of the scales; auto: float16 where it does as well",
+       "type of the scales; auto: float16 where it does as well and only lookups read the table",
        {"auto", "float16", "float32"}},
       {"clip", &Options::clip, "search the range of each group, below 8 bits"},
       {"remove_mean", &Options::remove_mean,
@@ -158,9 +158,8 @@ class QuantizeEmbeddings : public Pass {
       }
       const bool shared = !readers_of(embedding, context.view()).empty();
       const std::optional<BlockForm> form = form_of(embedding, all, context);
-      const std::int64_t after =
-          form ? stored_bytes(*form, embedding, shared)
-               : stored_bytes(Storage::qdq, row_grid(), embedding.width, embedding.rows);
+      const std::int64_t after = form ? stored_bytes(*form, embedding, shared)
+                                      : row_bytes(embedding, row_scales(embedding, context));
       if (static_cast<double>(embedding.bytes - after) < threshold) {
         row.reason = fmt::format("would save only {} bytes", embedding.bytes - after);
       } else {
@@ -170,7 +169,8 @@ class QuantizeEmbeddings : public Pass {
       }
       if (row.reason.empty()) {
         row.decision = Decision::change;
-        row.reason = describe_form(form, shared);
+        row.reason =
+            describe_form(form, form ? form->scales : row_scales(embedding, context), shared);
         row.bytes_after = after;
         // The axis that scales are unsqueezed along, once for all tables.
         if (!form && !std::exchange(has_axis, true) && context.model().opset() >= 13) {
@@ -187,9 +187,12 @@ class QuantizeEmbeddings : public Pass {
     // Of the model as it was planned for: shares are of its weights, and lookups are still there.
     const double all = static_cast<double>(weight_bytes(context.graph()));
     std::vector<std::optional<BlockForm>> forms(plan.units.size());
+    std::vector<DType> row_types(plan.units.size(), DType::float32);
     for (std::size_t i = 0; i < plan.units.size(); ++i) {
       if (plan.units[i].decision != Decision::change) continue;
-      forms[i] = form_of(embedding_of(plan.units[i], view), all, context);
+      const Embedding& embedding = embedding_of(plan.units[i], view);
+      forms[i] = form_of(embedding, all, context);
+      if (!forms[i]) row_types[i] = row_scales(embedding, context);
     }
     TableLookups lookups(context.model(), context.pool());
     PassResult result;
@@ -199,7 +202,7 @@ class QuantizeEmbeddings : public Pass {
       const Embedding& embedding = embedding_of(plan.units[i], view);
       const double sqnr =
           forms[i] ? lookups.store_blocks(embedding, *forms[i], readers_of(embedding, view))
-                   : lookups.store_rows(embedding, row_grid());
+                   : lookups.store_rows(embedding, row_grid(), row_types[i]);
       result.figures[i] = {{"sqnr_db", sqnr}};
       ++result.changed;
     }
@@ -214,6 +217,23 @@ class QuantizeEmbeddings : public Pass {
 
   // Of a table that is stored row by row.
   [[nodiscard]] Grid row_grid() const { return storage_ == Storage::qdq ? grid_ : kInt8; }
+
+  // The type of the scales of a table that is stored row by row.
+  [[nodiscard]] DType row_scales(const Embedding& embedding, PassContext& context) const {
+    const auto units = readers_of(embedding, context.view());
+    const bool only_lookups =
+        units.empty() && other_reader(embedding, units, context.graph()).empty();
+    const WeightRef w =
+        *weight_ref(*context.graph().constant(embedding.table), MatrixLayout::out_in);
+    const bool half =
+        options_.scales != "float32" && only_lookups && suits_half_scales(w, row_grid());
+    return half ? DType::float16 : DType::float32;
+  }
+
+  [[nodiscard]] std::int64_t row_bytes(const Embedding& embedding, DType scales) const {
+    const auto whole = stored_bytes(Storage::qdq, row_grid(), embedding.width, embedding.rows);
+    return scales == DType::float16 ? whole - 2 * embedding.rows : whole;
+  }
 
   [[nodiscard]] bool in_blocks(const Embedding& embedding, double all) const {
     if (storage_ != Storage::gather_block_quantized) return false;
@@ -245,12 +265,13 @@ class QuantizeEmbeddings : public Pass {
     return form;
   }
 
-  [[nodiscard]] std::string describe_form(const std::optional<BlockForm>& form, bool shared) const {
+  [[nodiscard]] std::string describe_form(const std::optional<BlockForm>& form, DType scales,
+                                          bool shared) const {
     Grid grid = form ? form->rounding.grid : row_grid();
     std::string text = to_string(grid);
     if (grid.group == 0)
       text = fmt::format("{}INT{} per row", grid.symmetric ? "" : "U", grid.bits);
-    if (form && form->scales == DType::float16) text += ", float16 scales";
+    if (scales == DType::float16) text += ", float16 scales";
     if (form && form->rounding.ignores_mean) text += ", means left out";
     if (form && !form->refined.empty()) {
       text += fmt::format(", {} rows refined", form->refined.size());

@@ -64,6 +64,28 @@ std::int64_t stored_bytes(const BlockForm& form, const Embedding& table, bool sh
          table.rows * (fit_16_bits(form.refined) ? 2 : 4);
 }
 
+namespace {
+
+// Scales that a float16 holds, a part of the table after the other.
+QuantizedMatrix quantize_rows_with_half_scales(const WeightRef& table, const Grid& grid,
+                                               ThreadPool& pool) {
+  constexpr std::int64_t kRows = 4096;
+  QuantizedMatrix q{grid, table.in, table.out, MatrixLayout::out_in, {}, {}, {}};
+  for (std::int64_t first = 0; first < table.out; first += kRows) {
+    const std::int64_t rows = std::min(kRows, table.out - first);
+    std::vector<float> values(static_cast<std::size_t>(rows * table.in));
+    read_weights(table, first * table.in, values);
+    const QuantizedMatrix part =
+        quantize_table(weight_ref(values, table.in, rows, MatrixLayout::out_in),
+                       {.grid = grid, .half_scales = true}, pool);
+    q.codes.insert(q.codes.end(), part.codes.begin(), part.codes.end());
+    q.scales.insert(q.scales.end(), part.scales.begin(), part.scales.end());
+  }
+  return q;
+}
+
+}  // namespace
+
 // A lookup that was taken out of the graph.
 struct TableLookups::Lookup {
   ValueId ids, output;
@@ -72,16 +94,21 @@ struct TableLookups::Lookup {
   std::optional<Shape> shape;
 };
 
-double TableLookups::store_rows(const Embedding& embedding, const Grid& grid) {
+double TableLookups::store_rows(const Embedding& embedding, const Grid& grid, DType scale_type) {
   const Tensor table = *graph_.constant(embedding.table);
+  const WeightRef w = *weight_ref(table, MatrixLayout::out_in);
   const std::string table_name = graph_.value(embedding.table).name;
-  QuantizedMatrix q = quantize_rtn(*weight_ref(table, MatrixLayout::out_in), grid, pool_);
-  const double sqnr = sqnr_db(*weight_ref(table, MatrixLayout::out_in), q);
+  const bool half = scale_type == DType::float16;
+  QuantizedMatrix q =
+      half ? quantize_rows_with_half_scales(w, grid, pool_) : quantize_rtn(w, grid, pool_);
+  const double sqnr = sqnr_db(w, q);
   const Dims dims{q.out, q.in};
   const ValueId codes =
       graph_.add_constant(table_name + "_q", codes_tensor(grid, dims, std::move(q.codes)));
-  const ValueId scales =
-      graph_.add_constant(table_name + "_scale", Tensor::of<float>({q.out}, std::move(q.scales)));
+  Tensor row_scales = Tensor::of<float>({q.out}, std::move(q.scales));
+  if (half) row_scales = in_halves(row_scales);
+  ValueId scales = graph_.add_constant(table_name + "_scale", std::move(row_scales));
+  scales = cast(graph_, scales, scale_type, DType::float32, table_name + "_scale_float");
   for (const NodeId gather : embedding.gathers) {
     const auto [ids, output, name, type, shape] = take(gather, table.dtype());
     const ValueId rows =

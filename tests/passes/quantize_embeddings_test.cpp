@@ -46,8 +46,9 @@ TEST(QuantizeEmbeddings, GathersCodesAndScales) {
   const PassPlan plan = test::run_pass(model, "quantize_embeddings");
   EXPECT_EQ(plan.changes(), 1U);
   EXPECT_EQ(plan.bytes_before(), 200 * 32 * 4);
-  EXPECT_EQ(plan.bytes_after(), 200 * 32 + 200 * 4 + 8);
-  EXPECT_THAT(model, test::HasOps("Gather", "Gather", "Cast", "Unsqueeze", "Mul", "Tanh"));
+  EXPECT_EQ(plan.bytes_after(), 200 * 32 + 200 * 2 + 8);
+  EXPECT_EQ(weight_bytes(model.graph), plan.bytes_after());
+  EXPECT_THAT(model, test::HasOps("Gather", "Gather", "Cast", "Cast", "Unsqueeze", "Mul", "Tanh"));
   EXPECT_LT(test::relative_difference(test::run_model(before, inputs()),
                                       test::run_model(model, inputs())),
             0.005);
@@ -213,8 +214,8 @@ TEST(QuantizeEmbeddings, SmallTablesOfFewBitsAreInt8PerRow) {
   auto options = four_bits();
   options["int8_below"] = 0.2;
   const PassPlan plan = test::run_pass(model, "quantize_embeddings", options);
-  EXPECT_EQ(plan.bytes_after(), 200 * 32 + 200 * 4 + 8);
-  EXPECT_EQ(plan.units[0].reason, "INT8 per row");
+  EXPECT_EQ(plan.bytes_after(), 200 * 32 + 200 * 2 + 8);
+  EXPECT_EQ(plan.units[0].reason, "INT8 per row, float16 scales");
 }
 
 // A table whose row 3 holds those numbers.
