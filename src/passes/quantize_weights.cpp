@@ -140,7 +140,8 @@ class QuantizeWeights : public Pass {
         uses_data() && context.calibration() != nullptr && !context.dry_run() && plan.changes() > 0;
     Work work{.plan = plan, .context = context, .view = context.view(), .method = method(context)};
     if (work.method == WeightMethod::awq) {
-      work.no_fold = smoothing_groups(context.graph(), work.view, {}, false).why_not;
+      work.no_fold =
+          smoothing_groups(context.graph(), work.view, {}, false, context.pool()).why_not;
     }
     if (storage_ == Storage::matmul_nbits && plan.changes() > 0) {
       import_contrib_operators(context.model());

@@ -105,9 +105,9 @@ double TableLookups::store_rows(const Embedding& embedding, const Grid& grid, DT
   const Dims dims{q.out, q.in};
   const ValueId codes =
       graph_.add_constant(table_name + "_q", codes_tensor(grid, dims, std::move(q.codes)));
-  Tensor row_scales = Tensor::of<float>({q.out}, std::move(q.scales));
-  if (half) row_scales = in_halves(row_scales);
-  ValueId scales = graph_.add_constant(table_name + "_scale", std::move(row_scales));
+  Tensor stored_scales = Tensor::of<float>({q.out}, std::move(q.scales));
+  if (half) stored_scales = in_halves(stored_scales);
+  ValueId scales = graph_.add_constant(table_name + "_scale", std::move(stored_scales));
   scales = cast(graph_, scales, scale_type, DType::float32, table_name + "_scale_float");
   for (const NodeId gather : embedding.gathers) {
     const auto [ids, output, name, type, shape] = take(gather, table.dtype());

@@ -97,7 +97,8 @@ TEST(RenderJson, SaysWhyANumberIsMissing) {
 
 TEST(RenderJson, SaysWhyAFigureOfAUnitIsMissing) {
   Document document = example();
-  document.passes = {{.pass = "quantize_weights"}};
+  document.passes.resize(1);
+  document.passes[0].pass = "quantize_weights";
   document.passes[0].units = {
       {"a", "change", "", 4, 1, {{"sqnr_db", std::numeric_limits<double>::infinity()}}},
       {"b", "change", "", 4, 1, {{"sqnr_db", 30}, {"output_error", 0.25}}}};
@@ -110,7 +111,8 @@ TEST(RenderJson, SaysWhyAFigureOfAUnitIsMissing) {
 
 TEST(RenderHuman, VerboseListsTheUnitsThatLostMost) {
   Document document = example();
-  document.passes = {{.pass = "quantize_weights"}};
+  document.passes.resize(1);
+  document.passes[0].pass = "quantize_weights";
   document.passes[0].units = {
       {"good",
        "change",
