@@ -120,7 +120,25 @@ QuantizedMatrix quantize_table(const WeightRef& table, const TableOptions& optio
   return with_layout(std::move(q), table.layout);
 }
 
+namespace {
+
+// Every row's own scale is a normal half, or the row is zero.
+bool rows_suit_half_scales(const WeightRef& table, const Grid& grid) {
+  std::vector<float> row(static_cast<std::size_t>(table.in));
+  const auto limit = static_cast<float>(grid.symmetric_limit());
+  for (std::int64_t o = 0; o < table.out; ++o) {
+    read_weights(table, o * table.in, row);
+    float largest = 0;
+    for (const float value : row) largest = std::max(largest, std::abs(value));
+    if (largest > kLargestInHalf || (largest > 0 && largest / limit < kSmallestHalf)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 bool suits_half_scales(const WeightRef& table, const Grid& grid) {
+  if (grid.symmetric && grid.group == 0) return rows_suit_half_scales(table, grid);
   constexpr float kStepsBelow = 16;
   constexpr std::int64_t kBlock = 4096;
   std::array<float, kBlock> buffer{};

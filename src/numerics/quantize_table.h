@@ -25,8 +25,9 @@ struct TableOptions {
 [[nodiscard]] QuantizedMatrix quantize_table(const WeightRef& table, const TableOptions& options,
                                              ThreadPool& pool);
 
-// Whether scales of float16 do as well: rows that they stand for are far below the largest half,
-// and the smallest normal half, which scales are kept above, is small beside the table's steps.
+// Whether scales of float16 do as well, for a table stored [out, in]: no row comes near the largest
+// half, and each scale of a row is a normal half (for groups: the smallest normal half is small
+// beside the table's steps).
 [[nodiscard]] bool suits_half_scales(const WeightRef& table, const Grid& grid);
 
 }  // namespace onnxpress

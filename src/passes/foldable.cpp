@@ -173,9 +173,10 @@ bool is_exact(const Rule& rule, const Node& node, const Inputs& inputs) {
   if (rule.exact == Exact::always || inputs.empty() || inputs[0] == nullptr) return true;
   const DType type = inputs[0]->dtype();
   if (node.is("Cast")) {
-    // Integers and truth values convert the same way everywhere; so does float16 to wider types.
+    // Integers and truth values convert the same way everywhere; so does float16 to wider types,
+    // but tensors of float16 behind a Cast are how small files keep them.
     const auto to = static_cast<DType>(node.attributes.get_int("to", 0));
-    if (type == DType::float16) return to == DType::float32;
+    if (type == DType::float16) return to == DType::float32 && inputs[0]->size() == 1;
     return integer_or_bool(type) && (integer_or_bool(to) || to == DType::float32);
   }
   if (rule.exact == Exact::ieee && type == DType::float32) return true;
