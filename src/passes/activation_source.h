@@ -39,6 +39,9 @@ class ActivationSource {
   [[nodiscard]] std::string why_unknown() const;
   // What to add to a unit's report: where the numbers come from, if not from a run. May be empty.
   [[nodiscard]] std::string remark() const;
+  // Moments are those of real rows of both models. From a file, what rounding does to an input is
+  // only estimated: good enough to spread errors by, not to refit weights to.
+  [[nodiscard]] bool is_measured() const { return run_.has_value(); }
 
  private:
   PassContext& context_;

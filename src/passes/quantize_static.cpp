@@ -171,7 +171,9 @@ class QuantizeStatic : public Pass {
         choose_activation_grid(input, side_by_side(weights), options, work.context.pool());
     const ActivationGrid& grid = choice.grid;
     const StageMoments moments = source.moments(stage.input, &grid);
-    StageSolver solver(&moments, solver_options(moments, stage, work), work.context.pool());
+    SolverOptions solving = solver_options(moments, stage, work);
+    solving.ridge = solving.ridge && source.is_measured();
+    StageSolver solver(&moments, std::move(solving), work.context.pool());
     const ValueId x = pack_static_input(graph, stage.input, grid, graph.value(stage.input).name);
     for (std::size_t i = 0; i < stage.rows.size(); ++i) {
       const std::size_t row = stage.rows[i];
