@@ -71,8 +71,9 @@ std::string_view name(WeightMethod method) {
   return "";
 }
 
-StageSolver::StageSolver(const StageMoments* moments, SolverOptions options, ThreadPool& pool)
-    : moments_(moments), options_(std::move(options)), pool_(pool) {
+StageSolver::StageSolver(const StageMoments* moments, const SolverOptions& options,
+                         ThreadPool& pool)
+    : moments_(moments), options_(options), pool_(pool) {
   if (moments == nullptr) return;
   train_ = std::make_unique<Rows>(moments->train);
   held_out_ = std::make_unique<Rows>(moments->held_out);

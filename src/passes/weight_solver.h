@@ -45,7 +45,7 @@ struct SolvedWeight {
 class StageSolver {
  public:
   // `moments` may be nullptr: then nothing but the weights counts. They must outlive the solver.
-  StageSolver(const StageMoments* moments, SolverOptions options, ThreadPool& pool);
+  StageSolver(const StageMoments* moments, const SolverOptions& options, ThreadPool& pool);
   ~StageSolver();
   StageSolver(const StageSolver&) = delete;
   StageSolver& operator=(const StageSolver&) = delete;
