@@ -17,7 +17,8 @@ namespace {
 
 constexpr int kReaderGone = 128 + 13;  // as a shell reports a process that SIGPIPE ended
 constexpr int kInternalExit = 70;
-constexpr int kLargeBlock = 1 << 20;  // bytes, given back to the system as soon as they are free
+constexpr int kLargeBlock = 2 << 20;  // bytes, given back to the system as soon as they are free
+constexpr int kKeptFree = 16 << 20;   // bytes of small blocks, which are soon wanted again
 
 using AddCommand = std::unique_ptr<Command> (*)(CLI::App&);
 
@@ -180,6 +181,7 @@ int run_program(std::vector<std::string> arguments) {
 // Otherwise blocks of many megabytes, which matrices come and go in, leave holes in the heap.
 void give_back_large_blocks() {
   ::mallopt(M_MMAP_THRESHOLD, kLargeBlock);
+  ::mallopt(M_TRIM_THRESHOLD, kKeptFree);
 }
 }  // namespace onnxpress::cli
 
