@@ -109,8 +109,8 @@ std::vector<ScaleCandidate> scale_candidates(const Channels& c, const SmoothingO
       for (std::size_t i = 0; i < scales.size(); ++i) {
         scales[i] = std::max(scales[i], c.most_x[i] / (reach * share));
       }
-      found.push_back(candidate(scales,
-                                (balanced ? "balanced, threshold " : "threshold ") + show(share)));
+      found.push_back(
+          candidate(scales, (balanced ? "balanced, threshold " : "threshold ") + show(share)));
     }
   }
   return found;

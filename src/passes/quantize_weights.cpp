@@ -158,10 +158,10 @@ class QuantizeWeights : public Pass {
           moments.reset();
         }
       }
-      StageSolver solver(moments ? &*moments : nullptr,
-                         moments ? solver_options(*moments, stage, work)
-                                 : solver_options(work.method),
-                         context.pool());
+      StageSolver solver(
+          moments ? &*moments : nullptr,
+          moments ? solver_options(*moments, stage, work) : solver_options(work.method),
+          context.pool());
       for (const std::size_t row : stage.rows) solve(row, solver, work);
     }
     context.edited();

@@ -30,8 +30,8 @@ class TableLookups {
   TableLookups(Model& model, ThreadPool& pool) : model_(model), graph_(model.graph), pool_(pool) {}
 
   // One scale a row:  Cast(Gather(codes, ids)) · Unsqueeze(Gather(scales, ids)).  Whatever else
-  // reads the table reads the codes through DequantizeLinear. Scales of float16 stand behind a Cast,
-  // which runtimes compute at load; then nothing else may read the table.
+  // reads the table reads the codes through DequantizeLinear. Scales of float16 stand behind a
+  // Cast, which runtimes compute at load; then nothing else may read the table.
   double store_rows(const Embedding& embedding, const Grid& grid, DType scale_type);
 
   // GatherBlockQuantized(codes, ids, scales). Units that multiply by the table read the same codes

@@ -74,7 +74,8 @@ std::unique_ptr<Command> add_calibrate(CLI::App& program) {
   app->add_flag("--no-histogram", command->no_histogram, "ranges only");
   app->add_flag("--no-gram", command->no_gram,
                 "no products of channels: a small file, of no use to solvers of weights");
-  app->add_option("--keep-rows", request.kept_rows, "keep so many rows of each tensor, for smoothing")
+  app->add_option("--keep-rows", request.kept_rows,
+                  "keep so many rows of each tensor, for smoothing")
       ->type_name("N")
       ->check(CLI::Range(0, 1 << 20))
       ->capture_default_str();

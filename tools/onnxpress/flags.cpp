@@ -27,7 +27,8 @@ void add_output_flags(Command& command) {
         ->group("Output");
   }
   app.add_flag("-q,--quiet", output.quiet, "no progress, no warnings")->group("Output");
-  app.add_flag("-v,--verbose", output.verbose, "every unit of every pass, and what it lost")->group("Output");
+  app.add_flag("-v,--verbose", output.verbose, "every unit of every pass, and what it lost")
+      ->group("Output");
   app.add_option("--color", output.color, "auto, always or never")
       ->type_name("WHEN")
       ->check(CLI::IsMember({"auto", "always", "never"}))
