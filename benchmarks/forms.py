@@ -6,7 +6,9 @@ from setting import DEV
 
 FLOAT_EMBEDDINGS = ("--set", "quantize_embeddings.min_saving=1")
 SYMMETRIC = ("--set", "quantize_weights.symmetric=true")
-INT4_EMBEDDINGS = ("--set", "quantize_embeddings.bits=4", "--set", "quantize_embeddings.group=32")
+INT4_EMBEDDINGS = ("--set", "quantize_embeddings.bits=4", "--set", "quantize_embeddings.group=16",
+                   "--set", "quantize_embeddings.symmetric=false")
+ROUND_TO_NEAREST = ("--set", "quantize_weights.method=rtn", "--set", "quantize_weights.clip=false")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +26,8 @@ FORMS = {
     "int4, float embeddings": Form(("--preset", "int4", *FLOAT_EMBEDDINGS)),
     "int4 symmetric, float embeddings": Form(("--preset", "int4", *FLOAT_EMBEDDINGS, *SYMMETRIC)),
     "int4, float embeddings, no data": Form(("--preset", "int4", *FLOAT_EMBEDDINGS), data=False),
+    "int4 round to nearest, float embeddings": Form(
+        ("--preset", "int4", *FLOAT_EMBEDDINGS, *ROUND_TO_NEAREST), data=False),
     "int4 symmetric, float embeddings, no data": Form(
         ("--preset", "int4", *FLOAT_EMBEDDINGS, *SYMMETRIC), data=False),
     "int4": Form(("--preset", "int4-gptq")),

@@ -38,7 +38,7 @@ ROWS = (
     Row("int8", 23.2, 0.0014, 99.2, 0.2, ("nncf-int8", "ort-static", "ort-static-matmul")),
     Row("int4, float embeddings", 55.3, 0.0049, 98.6, 100,
         ("ort-rtn-sym", "ort-rtn-asym", "ort-hqq", "ort-k-quant", "ort-gptq-sym", "ort-gptq-asym"),
-        of_rtn="int4, float embeddings, no data"),
+        of_rtn="int4 round to nearest, float embeddings"),
     Row("int4", 20.0, 0.0048, 98.6, 0.3,
         ("nncf-int4-sym", "nncf-int4-asym", "nncf-int4-sym-data", "nncf-int4-asym-data")),
     Row("int4, int4 embeddings", 15.9, 0.0060, 98.4, 0.5,
