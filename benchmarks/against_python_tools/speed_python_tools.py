@@ -22,7 +22,7 @@ class Race:
 RACES = (
     Race("int4", "ort-gptq-asym", 12, 1),
     Race("int8", "nncf-int8", 2, 2),
-    Race("int4, float embeddings, no data", "ort-rtn-asym", 5, 3),
+    Race("int4 round to nearest, float embeddings", "ort-rtn-asym", 5, 3),
 )
 MEMORY_FORMS, SAMPLES = ("int4", "int8"), (256, 4096)
 
