@@ -16,7 +16,7 @@ namespace {
 // mean error and the error's moments with the channel itself.
 void add_rounding(PairGram& moments, const ActivationGrid& grid, const Matrix& rows) {
   const std::int64_t k = moments.edited.size;
-  if (rows.rows == 0 || rows.columns != k) return;
+  if (k == 0 || rows.rows == 0 || rows.columns != k) return;
   Matrix scaled = rows;
   Matrix rounded = rows;
   scale_rows(grid, scaled.values.data(), rows.rows, k);
