@@ -132,7 +132,7 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias, const Gr
   const double drift = goal.signal > 0 ? std::sqrt(goal.drift / goal.signal) : 0;
   double least = plain.relative;
   double rounding = plain.rounding;
-  solved.figures.emplace_back("before.output_error", judge.error(goal, w, w, {}, pool_).relative);
+  solved.figures.emplace_back("before.output_error", drift);
   solved.figures.emplace_back("rtn.output_error", least);
   solved.figures.emplace_back("rtn.rounding_error", rounding);
   bool any = false;  // better than plain rounding
