@@ -111,14 +111,14 @@ PairError PairJudge::error(const Target& target, const Matrix& w, const Matrix& 
   }
   const double error = target.drift + 2 * both + own;
   PairError result;
-  const std::vector<double> rounding = times(sum_, e);
   double changed = 0;
-  for (std::size_t o = 0; o < rounding.size(); ++o) {
-    const double mean = (target.mean_drift[o] + rounding[o]) / rows_;
-    result.mean.push_back(static_cast<float>(mean));
-    if (change.empty()) continue;
-    const auto moved = static_cast<double>(change[o]);
-    changed += rows_ * moved * (moved - 2 * mean);
+  if (!change.empty()) {
+    const std::vector<double> rounding = times(sum_, e);
+    for (std::size_t o = 0; o < rounding.size(); ++o) {
+      const double mean = (target.mean_drift[o] + rounding[o]) / rows_;
+      const auto moved = static_cast<double>(change[o]);
+      changed += rows_ * moved * (moved - 2 * mean);
+    }
   }
   result.relative = ratio(error, target.signal);
   result.with_change = ratio(error + changed, target.signal);

@@ -15,10 +15,9 @@ namespace onnxpress {
 
 // How far a layer's output X̃·Q + b is from the original's X·W.
 struct PairError {
-  double relative = 0;      // ‖XW - X̃Q‖_F / ‖XW‖_F
-  double with_change = 0;   // the same with `change` added to the bias
-  double rounding = 0;      // ‖X̃(W - Q)‖_F / ‖XW‖_F: without what the input's drift costs
-  std::vector<float> mean;  // of XW - X̃Q, [out]: what the bias must grow by
+  double relative = 0;     // ‖XW - X̃Q‖_F / ‖XW‖_F
+  double with_change = 0;  // the same with `change` added to the bias
+  double rounding = 0;     // ‖X̃(W - Q)‖_F / ‖XW‖_F: without what the input's drift costs
 };
 
 // Judges weights that read one input, from its moments in both models. In single precision where
@@ -48,7 +47,7 @@ class PairJudge {
   double rows_ = 1;
 };
 
-// The mean of XW - X̃Q alone, [out].
+// The mean of XW - X̃Q, [out]: what the bias must grow by.
 [[nodiscard]] std::vector<float> mean_error(const Matrix& w, const Matrix& q,
                                             const PairGram& moments);
 
