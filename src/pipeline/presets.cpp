@@ -51,6 +51,7 @@ name = "smooth"
 insert_mul = true
 [[pass]]
 name = "quantize_embeddings"
+scales = "float32"
 [[pass]]
 name = "quantize_dynamic"
 )"},
