@@ -13,6 +13,8 @@
 namespace onnxpress {
 namespace {
 
+constexpr std::int64_t kComparedWeights = std::int64_t{1} << 20;
+
 std::vector<float> spread(const SmoothedProduct& product, std::span<const float> scales) {
   std::vector<float> rows;
   rows.reserve(product.scale_of.size());
@@ -127,7 +129,8 @@ Smoothing find_scales(std::span<const SmoothedProduct> products, std::int64_t co
                       const SmoothingOptions& options, ThreadPool& pool) {
   const std::vector<float> ones(static_cast<std::size_t>(count), 1.0F);
   std::vector<Matrix> thin;
-  for (const SmoothedProduct& product : products) thin.push_back(thinned(product.weights));
+  for (const SmoothedProduct& product : products)
+    thin.push_back(thinned(product.weights, kComparedWeights));
   const bool awq = options.method == SmoothingMethod::awq;
   const auto searched_error = [&](std::span<const float> scales) {
     double sum = 0;

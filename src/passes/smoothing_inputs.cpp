@@ -68,11 +68,12 @@ void SmoothingObserver::add_range(const Tensor& tensor) {
   std::vector<float> low(width, 0);
   std::vector<float> high(width, 0);
   const auto values = tensor.as<float>();
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const float x = values[i];
-    if (!std::isfinite(x)) continue;
-    low[i % width] = std::min(low[i % width], x);
-    high[i % width] = std::max(high[i % width], x);
+  for (std::size_t row = 0; row + width <= values.size(); row += width) {
+    for (std::size_t j = 0; j < width; ++j) {
+      const float x = std::isfinite(values[row + j]) ? values[row + j] : 0;
+      low[j] = std::min(low[j], x);
+      high[j] = std::max(high[j], x);
+    }
   }
   input_.batch_min.insert(input_.batch_min.end(), low.begin(), low.end());
   input_.batch_max.insert(input_.batch_max.end(), high.begin(), high.end());
