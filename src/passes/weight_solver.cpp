@@ -112,7 +112,7 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias, const Gr
     if (!way.ridge) return w;
     return rows.refit(options_.ridge_strength, own_bias && options_.bias, pool_).refit(w, pool_);
   };
-  std::optional<QuantizedMatrix> ranges;  // of the weights themselves, searched once
+  std::optional<QuantizedMatrix> ranges;  // of the weights themselves, searched once, on all rows
   const auto quantize = [&](Rows& rows, const Way& way, const Matrix& wanted) {
     const GptqFactor& factor = rows.factor(options_.gptq, pool_);
     if (way.method == WeightMethod::awq) {
@@ -124,7 +124,9 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias, const Gr
       return quantize_clipped(wanted, factor.energy, grid, steps, pool_);
     }
     if (way.ridge) return quantize_gptq(wanted, factor, grid, options_.gptq, pool_).q;
-    if (!ranges) ranges = quantize_clipped(w, factor.energy, grid, options_.gptq.clip_steps, pool_);
+    if (!ranges)
+      ranges = quantize_clipped(w, all().factor(options_.gptq, pool_).energy, grid,
+                                options_.gptq.clip_steps, pool_);
     return quantize_gptq_in_ranges(w, factor, *ranges, options_.gptq, pool_).q;
   };
   const PairJudge& judge = *judge_;
