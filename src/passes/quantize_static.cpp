@@ -32,7 +32,7 @@ struct Options : UnitOptions {
   bool shift = true;
   bool search = true;
   double damping = 0;
-  bool refit = true;
+  bool refit = false;
   double refit_strength = 0.1;
   bool bias_correction = true;
 };

@@ -79,6 +79,23 @@ void SmoothingObserver::add_range(const Tensor& tensor) {
   input_.batch_max.insert(input_.batch_max.end(), high.begin(), high.end());
 }
 
+SmoothingInput expected_of_norm(const Tensor* gain, const Tensor* shift,
+                                std::span<const std::int32_t> columns) {
+  constexpr double kReach = 4;  // deviations that a batch reaches on each side
+  SmoothingInput input;
+  input.channels = static_cast<std::int64_t>(columns.size());
+  for (const std::int32_t column : columns) {
+    const auto at = static_cast<std::size_t>(column);
+    const double deviation = gain == nullptr ? 1 : std::fabs(static_cast<double>(gain->as<float>()[at]));
+    const double mean = shift == nullptr ? 0 : static_cast<double>(shift->as<float>()[at]);
+    input.batch_min.push_back(static_cast<float>(mean - kReach * deviation));
+    input.batch_max.push_back(static_cast<float>(mean + kReach * deviation));
+    input.energy.push_back(mean * mean + deviation * deviation);
+    input.mean_abs.push_back(std::sqrt(input.energy.back()));
+  }
+  return input;
+}
+
 bool has_smoothing_inputs(const PassContext& context) {
   const Calibration* calibration = context.calibration();
   if (calibration == nullptr) return false;
