@@ -101,7 +101,7 @@ std::optional<Calibration> open_calibration(const CompressRequest& request, cons
 // Runs the passes and tells of each when it is done.
 RunResult run_passes(Recorder& recorder, Model model, const Recipe& recipe,
                      const CompressRequest& request, const Calibration* calibration,
-                     const std::string& input_sha256) {
+                     std::function<std::string()> input_sha256) {
   recorder.require_not_cancelled();
   RunOptions options;
   options.threads = request.engine.threads;
@@ -111,7 +111,7 @@ RunResult run_passes(Recorder& recorder, Model model, const Recipe& recipe,
   options.calibration = calibration;
   options.cancelled = recorder.control().cancelled;
   options.tool_version = version();
-  options.input_sha256 = input_sha256;
+  options.input_sha256 = std::move(input_sha256);
   const auto& progress = recorder.control().progress;
   if (progress) {
     options.progress = [&](const Progress& p) { progress({p.pass, {}, p.done, false, 0}); };
@@ -185,7 +185,7 @@ void keep_rejected(Recorder& recorder, const CompressRequest& request, const Mod
   path.replace_extension(".rejected.onnx");
   options.force = true;
   StagedModel staged = stage_model(model, path, options);
-  recorder.document.output = {path.string(), sha256_of_file(staged.path()), staged.bytes()};
+  recorder.document.output = {path.string(), staged.sha256(), staged.bytes()};
   std::move(staged).publish();
 }
 
@@ -209,12 +209,13 @@ Document compress(const CompressRequest& request, const Control& control) {
   const bool timing = request.latency || has_data || api::needs_timing(gates);
 
   OpenedModel original;
+  std::future<std::string> sha256;
   recorder.stage("read", [&](const std::function<void(double)>&) {
     original.path = find_model(request.input);
     if (!request.output.empty()) {
       check_destination(request.output, write_options(resolved, original));
     }
-    original = api::open_model(request.input, request.reading);
+    original = api::open_model(request.input, request.reading, sha256);
     return fmt::format("{} nodes", original.model.graph.nodes().size());
   });
   const WriteOptions writing = write_options(resolved, original);
@@ -230,8 +231,9 @@ Document compress(const CompressRequest& request, const Control& control) {
   const bool measures = !request.dry_run && (data || timing);
   Model input = original.model;
   if (!measures) original.model = {};  // nobody looks at it again
-  RunResult result = run_passes(recorder, std::move(input), recipe, request,
-                                calibration ? &*calibration : nullptr, original.file.sha256);
+  RunResult result =
+      run_passes(recorder, std::move(input), recipe, request, calibration ? &*calibration : nullptr,
+                 [&] { return document.inputs.front().sha256 = sha256.get(); });
   judge_for_target(recorder, result.model, request.target);
   document.models = {{original.path.string(), original.file.bytes},
                      {request.output, result.predicted_bytes}};
@@ -259,7 +261,7 @@ Document compress(const CompressRequest& request, const Control& control) {
     if (request.keep_rejected) keep_rejected(recorder, request, result.model, writing);
     return recorder.finish();
   }
-  document.output = {request.output, sha256_of_file(staged->path()), staged->bytes()};
+  document.output = {request.output, staged->sha256(), staged->bytes()};
   std::move(*staged).publish();
   document.published = true;
   return recorder.finish();

@@ -16,10 +16,14 @@
 namespace onnxpress::api {
 namespace {
 
-FileInfo file_info(const std::filesystem::path& path) {
+std::int64_t size_of(const std::filesystem::path& path) {
   std::error_code error;
   const auto bytes = std::filesystem::file_size(path, error);
-  return {path.string(), sha256_of_file(path), error ? 0 : static_cast<std::int64_t>(bytes)};
+  return error ? 0 : static_cast<std::int64_t>(bytes);
+}
+
+FileInfo file_info(const std::filesystem::path& path) {
+  return {path.string(), sha256_of_file(path), size_of(path)};
 }
 
 constexpr std::size_t kCalibrationSamples = 256;
@@ -48,11 +52,20 @@ std::optional<Target> read_target(const std::string& text) {
 }
 
 OpenedModel open_model(const std::string& path, const ReadingOptions& reading) {
+  std::future<std::string> sha256;
+  OpenedModel opened = open_model(path, reading, sha256);
+  opened.file.sha256 = sha256.get();
+  return opened;
+}
+
+OpenedModel open_model(const std::string& path, const ReadingOptions& reading,
+                       std::future<std::string>& sha256) {
   OpenedModel opened;
   opened.path = find_model(path);
   opened.model =
       read_model(opened.path, {.allow_links = reading.allow_links, .fix_order = reading.fix_order});
-  opened.file = file_info(opened.path);
+  sha256 = std::async(std::launch::async, sha256_of_file, opened.path);
+  opened.file = {opened.path.string(), {}, size_of(opened.path)};
   return opened;
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -51,6 +52,9 @@ struct OpenedModel {
 };
 // Reads a model file, or the model of a folder. Throws Error.
 [[nodiscard]] OpenedModel open_model(const std::string& path, const ReadingOptions& reading);
+// The same without file.sha256, which `sha256` will tell, from another thread.
+[[nodiscard]] OpenedModel open_model(const std::string& path, const ReadingOptions& reading,
+                                     std::future<std::string>& sha256);
 
 // Session options as the engine's. Throws Error (bad_option) for an unknown instruction set.
 [[nodiscard]] SessionOptions session_options(const EngineOptions& engine);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <future>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -30,6 +31,12 @@ ReadOptions read_back_options() {
   return options;
 }
 
+std::string sha256_of(const io::Rope& contents) {
+  Sha256 digest;
+  for (const io::Rope::Piece& piece : contents.pieces()) digest.add(piece.bytes());
+  return std::move(digest).hex();
+}
+
 // The data file's name tells its contents, so one that is there already will do, if it is what it
 // says.
 bool same_contents(const fs::path& a, const fs::path& b) {
@@ -47,6 +54,7 @@ struct StagedModel::State {
   fs::path model;  // in the folder
   fs::path data;   // in the folder, or empty
   std::int64_t bytes = 0;
+  std::string sha256;
   bool force = false;
 };
 
@@ -60,6 +68,9 @@ const fs::path& StagedModel::path() const {
 }
 std::int64_t StagedModel::bytes() const {
   return state_->bytes;
+}
+const std::string& StagedModel::sha256() const {
+  return state_->sha256;
 }
 fs::path StagedModel::data_path() const {
   return state_->data.empty() ? fs::path()
@@ -96,8 +107,11 @@ StagedModel stage_model(const Model& model, const fs::path& destination,
   state->force = options.force;
   state->bytes = layout.size();
   if (layout.data) state->data = state->folder.write(layout.data->name(), layout.data->bytes());
+  std::future<std::string> sha256 =
+      std::async(std::launch::async, [&] { return sha256_of(layout.model); });
   state->model = state->folder.write(target.filename().string(), layout.model);
   io::require_same(model, read_model(state->model, read_back_options()));
+  state->sha256 = sha256.get();
   return StagedModel(std::move(state));
 }
 

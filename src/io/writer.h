@@ -36,7 +36,8 @@ class StagedModel {
   ~StagedModel();
 
   [[nodiscard]] const std::filesystem::path& path() const;
-  [[nodiscard]] std::int64_t bytes() const;  // of the model and its data file
+  [[nodiscard]] std::int64_t bytes() const;         // of the model and its data file
+  [[nodiscard]] const std::string& sha256() const;  // of the model file
   // The data file's final path; empty where the weights are in the model file.
   [[nodiscard]] std::filesystem::path data_path() const;
   // Moves the model to its destination in one step. Throws Error (output_exists, cannot_write);

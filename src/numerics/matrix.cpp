@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "numerics/matrix.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "numerics/dense/level.h"
@@ -10,11 +11,16 @@ namespace {
 
 template <class T>
 std::vector<T> turned(const std::vector<T>& values, std::int64_t rows, std::int64_t columns) {
+  constexpr std::int64_t kTile = 32;
   std::vector<T> result(values.size());
-  for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = 0; j < columns; ++j) {
-      result[static_cast<std::size_t>(j * rows + i)] =
-          values[static_cast<std::size_t>(i * columns + j)];
+  for (std::int64_t row = 0; row < rows; row += kTile) {
+    for (std::int64_t column = 0; column < columns; column += kTile) {
+      for (std::int64_t j = column; j < std::min(columns, column + kTile); ++j) {
+        for (std::int64_t i = row; i < std::min(rows, row + kTile); ++i) {
+          result[static_cast<std::size_t>(j * rows + i)] =
+              values[static_cast<std::size_t>(i * columns + j)];
+        }
+      }
     }
   }
   return result;

@@ -157,14 +157,13 @@ double sqnr_db(const WeightRef& w, const QuantizedMatrix& q) {
   double signal = 0;
   double noise = 0;
   std::vector<float> row(static_cast<std::size_t>(w.columns()));
+  std::vector<float> rounded(row.size());
   for (std::int64_t i = 0; i < w.rows(); ++i) {
     read_weights(w, i * w.columns(), row);
-    for (std::int64_t j = 0; j < w.columns(); ++j) {
-      const std::size_t scale = q.scale_index(i, j);
-      const int zero = q.zero_points.empty() ? q.grid.offset() : q.zero_points[scale];
-      const int code = q.codes[static_cast<std::size_t>(i * w.columns() + j)] - zero;
-      const double value = row[static_cast<std::size_t>(j)];
-      const double difference = value - static_cast<double>(code) * q.scales[scale];
+    dequantize_row(q, i, rounded.data());
+    for (std::size_t j = 0; j < row.size(); ++j) {
+      const double value = row[j];
+      const double difference = value - static_cast<double>(rounded[j]);
       signal += value * value;
       noise += difference * difference;
     }

@@ -1,21 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "numerics/quantized_matrix.h"
 
+#include <algorithm>
+#include <type_traits>
+
 namespace onnxpress {
+
+void dequantize_row(const QuantizedMatrix& q, std::int64_t row, float* w) {
+  const std::int64_t columns = q.columns();
+  const std::uint8_t* codes = q.codes.data() + row * columns;
+  const auto offset = static_cast<float>(q.grid.offset());
+  // Columns [begin, end), whose scales follow each other or, with step 0, are one.
+  const auto part = [&](std::int64_t begin, std::int64_t end, auto step) {
+    const std::size_t first = q.scale_index(row, begin);
+    const float* scales = q.scales.data() + first;
+    for (std::int64_t i = 0; i < end - begin; ++i) {
+      const std::int64_t at = i * step;
+      float zero = offset;
+      if (q.grid.float_zeros) {
+        zero = q.float_zeros[first + static_cast<std::size_t>(at)];
+      } else if (!q.grid.symmetric) {
+        zero = static_cast<float>(q.zero_points[first + static_cast<std::size_t>(at)]);
+      }
+      w[begin + i] = (static_cast<float>(codes[begin + i]) - zero) * scales[at];
+    }
+  };
+  if (q.layout == MatrixLayout::in_out) {
+    part(0, columns, std::integral_constant<std::int64_t, 1>());
+    return;
+  }
+  const std::int64_t group = q.grid.group == 0 ? columns : q.grid.group;
+  for (std::int64_t begin = 0; begin < columns; begin += group) {
+    part(begin, std::min(columns, begin + group), std::integral_constant<std::int64_t, 0>());
+  }
+}
 
 std::vector<float> dequantize(const QuantizedMatrix& q) {
   std::vector<float> w(q.codes.size());
-  std::size_t i = 0;
   for (std::int64_t row = 0; row < q.rows(); ++row) {
-    for (std::int64_t column = 0; column < q.columns(); ++column, ++i) {
-      const std::size_t s = q.scale_index(row, column);
-      if (q.grid.float_zeros) {
-        w[i] = (static_cast<float>(q.codes[i]) - q.float_zeros[s]) * q.scales[s];
-        continue;
-      }
-      const int zero = q.grid.symmetric ? q.grid.offset() : q.zero_points[s];
-      w[i] = static_cast<float>(q.codes[i] - zero) * q.scales[s];
-    }
+    dequantize_row(q, row, w.data() + row * q.columns());
   }
   return w;
 }

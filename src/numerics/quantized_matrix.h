@@ -41,7 +41,8 @@ struct QuantizedMatrix {
   friend bool operator==(const QuantizedMatrix&, const QuantizedMatrix&) = default;
 };
 
-// The weights that the codes stand for, in the layout of the matrix.
+// The weights that the codes stand for, in the layout of the matrix: one row of it, or all.
+void dequantize_row(const QuantizedMatrix& q, std::int64_t row, float* w);
 [[nodiscard]] std::vector<float> dequantize(const QuantizedMatrix& q);
 
 }  // namespace onnxpress

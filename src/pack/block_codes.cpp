@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,18 @@ void put_code(std::uint8_t* row, std::int64_t i, int bits, std::uint8_t code) {
   row[i / in_byte] = static_cast<std::uint8_t>(row[i / in_byte] | code << (i % in_byte * bits));
 }
 
+void put_codes(std::uint8_t* row, std::span<const std::uint8_t> codes, int bits) {
+  const auto in_byte = static_cast<std::size_t>(8 / bits);
+  for (std::size_t at = 0; at < codes.size(); at += in_byte) {
+    std::uint8_t byte = 0;
+    for (std::size_t i = 0; i < std::min(in_byte, codes.size() - at); ++i) {
+      byte =
+          static_cast<std::uint8_t>(byte | codes[at + i] << (i * static_cast<std::size_t>(bits)));
+    }
+    *row++ = byte;
+  }
+}
+
 }  // namespace
 
 BlockTensors to_blocks(const QuantizedMatrix& matrix) {
@@ -39,9 +52,7 @@ BlockTensors to_blocks(const QuantizedMatrix& matrix) {
       static_cast<std::size_t>(q.zero_points.empty() ? 0 : q.out * zero_bytes));
   for (std::int64_t o = 0; o < q.out; ++o) {
     std::uint8_t* row = codes.data() + o * blocks * block_bytes;
-    for (std::int64_t i = 0; i < q.in; ++i) {
-      put_code(row, i, bits, q.codes[static_cast<std::size_t>(o * q.in + i)]);
-    }
+    put_codes(row, {q.codes.data() + o * q.in, static_cast<std::size_t>(q.in)}, bits);
     for (std::int64_t b = 0; b < blocks && !q.zero_points.empty(); ++b) {
       put_code(zeros.data() + o * zero_bytes, b, bits,
                q.zero_points[static_cast<std::size_t>(o * blocks + b)]);

@@ -386,7 +386,8 @@ PassInfo smooth_info() {
       "so that rounding behind it loses less. Scales go into the norm, product or gate in front "
       "where that is exact, or into a Mul with insert_mul. They are searched for each group of "
       "units on calibration data, and kept where they lower its error on held-out samples. "
-      "Without data nothing is done.",
+      "Without data, smoothquant takes what a norm puts out for normal numbers times its gain plus "
+      "its shift; inputs that come from elsewhere stay as they are.",
       describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
         return std::make_unique<Smooth>(read_options(table(), values, "pass smooth"));
       }};

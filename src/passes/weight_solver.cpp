@@ -88,21 +88,25 @@ StageSolver::Rows& StageSolver::all() {
 SolvedWeight StageSolver::solve(const WeightRef& w, bool own_bias, const Grid& grid,
                                 WeightMethod method) {
   const bool on_data = method != WeightMethod::hqq && judge_;
-  SolvedWeight solved = on_data ? solve_on_data(to_matrix(w), own_bias, grid, method)
-                                : solve_alone(to_matrix(w), grid, method);
+  SolvedWeight solved =
+      on_data ? solve_on_data(to_matrix(w), own_bias, grid, method) : solve_alone(w, grid, method);
   solved.q = with_layout(std::move(solved.q), w.layout);
   return solved;
 }
 
-SolvedWeight StageSolver::solve_alone(const Matrix& w, const Grid& grid, WeightMethod method) {
+SolvedWeight StageSolver::solve_alone(const WeightRef& w, const Grid& grid, WeightMethod method) {
   SolvedWeight solved;
+  const int steps = options_.clip ? options_.gptq.clip_steps : 0;
   if (method == WeightMethod::hqq) {
-    solved.q = quantize_hqq(w, grid, {}, pool_);
+    solved.q = quantize_hqq(to_matrix(w), grid, {}, pool_);
+  } else if (steps > 0) {
+    solved.q = quantize_clipped(to_matrix(w), {}, grid, steps, pool_);
   } else {
-    solved.q = quantize_clipped(w, {}, grid, options_.clip ? options_.gptq.clip_steps : 0, pool_);
+    solved.q = quantize_rtn(w, grid, pool_);
   }
+  solved.q = with_layout(std::move(solved.q), w.layout);
   solved.way = name(method == WeightMethod::hqq ? method : WeightMethod::rtn);
-  solved.figures = {{"sqnr_db", sqnr_db(w, dequantized_matrix(solved.q))}};
+  solved.figures = {{"sqnr_db", sqnr_db(w, solved.q)}};
   return solved;
 }
 

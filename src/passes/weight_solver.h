@@ -68,7 +68,7 @@ class StageSolver {
   struct Rows;  // moments of some rows, and what is computed from them when it is needed
   [[nodiscard]] SolvedWeight solve_on_data(const Matrix& w, bool own_bias, const Grid& grid,
                                            WeightMethod method);
-  [[nodiscard]] SolvedWeight solve_alone(const Matrix& w, const Grid& grid, WeightMethod method);
+  [[nodiscard]] SolvedWeight solve_alone(const WeightRef& w, const Grid& grid, WeightMethod method);
   [[nodiscard]] Rows& all();
 
   SolverOptions options_;

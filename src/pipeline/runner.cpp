@@ -218,7 +218,7 @@ RunResult run_recipe(Model model, const Recipe& recipe, const RunOptions& option
   result.passes = Runner(work, recipe, options).run();
   set_metadata(work, kVersionKey, options.tool_version);
   set_metadata(work, kRecipeKey, hash(recipe));
-  set_metadata(work, kInputKey, options.input_sha256);
+  if (options.input_sha256) set_metadata(work, kInputKey, options.input_sha256());
   result.weight_bytes_after = weight_bytes(work.graph);
   result.predicted_bytes = serialized_size(work);
   if (!options.dry_run) result.model = std::move(work);

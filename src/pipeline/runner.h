@@ -33,7 +33,7 @@ struct RunOptions {
   const std::atomic<bool>* cancelled = nullptr;  // checked between units; then throws Cancelled
   // Written to the model's metadata_props where not empty.
   std::string tool_version{};
-  std::string input_sha256{};
+  std::function<std::string()> input_sha256{};  // asked for after the last pass
 };
 
 // Thrown by run_recipe after RunOptions::cancelled was set.

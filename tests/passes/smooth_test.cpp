@@ -6,6 +6,7 @@
 
 #include "calib/calibration_fixture.h"
 #include "passes/run_pass.h"
+#include "passes/smoothing_inputs.h"
 
 namespace onnxpress {
 namespace {
@@ -102,11 +103,42 @@ TEST(Smooth, AwqWithEveryScaleOneLeavesRoundToNearestAsItIs) {
   }
 }
 
-TEST(Smooth, DoesNothingWithoutData) {
+TEST(Smooth, KnowsWithoutDataWhatNormsPutOut) {
+  for (const bool insert_mul : {false, true}) {
+    const Model before = test::small_gpt();
+    Model model = before;
+    const PassPlan plan = test::run_pass(model, "smooth", {{"insert_mul", insert_mul}});
+    EXPECT_GT(plan.changes(), 0U);
+    EXPECT_LT(test::relative_difference(outputs(before), outputs(model)), 1e-5);
+    EXPECT_FALSE(test::identical(outputs(before), outputs(model)));
+    for (const UnitPlan& unit : plan.units) {
+      if (unit.decision == Decision::change) {
+        EXPECT_THAT(unit.reason,
+                    testing::HasSubstr(insert_mul ? "" : "scales in m/transformer/h."));
+      }
+    }
+  }
+}
+
+TEST(Smooth, AwqDoesNothingWithoutData) {
   Model model = test::small_gpt();
-  const PassPlan plan = test::run_pass(model, "smooth");
+  const PassPlan plan = test::run_pass(model, "smooth", {{"method", std::string("awq")}});
   EXPECT_EQ(plan.changes(), 0U);
   EXPECT_THAT(plan.units[0].reason, testing::AnyOf("needs data", testing::HasSubstr("no ")));
+}
+
+TEST(Smooth, TakesChannelsOfANormForNormalNumbers) {
+  const Tensor gain = Tensor::of<float>({3}, {1, -2, 0.5F});
+  const Tensor shift = Tensor::of<float>({3}, {0, 1, -3});
+  const std::vector<std::int32_t> columns{2, 0, 1, 1};
+  const SmoothingInput input = expected_of_norm(&gain, &shift, columns);
+  ASSERT_EQ(input.channels, 4);
+  EXPECT_THAT(input.energy, testing::ElementsAre(9.25, 1, 5, 5));
+  EXPECT_THAT(input.batch_min, testing::ElementsAre(-5, -4, -7, -7));
+  EXPECT_THAT(input.batch_max, testing::ElementsAre(-1, 4, 9, 9));
+  EXPECT_EQ(input.train.rows, 0);
+  const SmoothingInput plain = expected_of_norm(nullptr, nullptr, columns);
+  EXPECT_THAT(plain.energy, testing::Each(1));
 }
 
 }  // namespace

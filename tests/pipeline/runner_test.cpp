@@ -156,7 +156,7 @@ TEST(Runner, AWeightThatIsNotFiniteIsAWarningAndAnErrorIfStrict) {
 TEST(Runner, WritesWhereTheModelCameFromIntoItsMetadata) {
   RunOptions options;
   options.tool_version = "1.2.3";
-  options.input_sha256 = "abc";
+  options.input_sha256 = [] { return "abc"; };
   const RunResult result = run_recipe(read_model(kModel), preset_recipe("fp16"), options);
   using testing::Contains;
   using testing::Pair;
