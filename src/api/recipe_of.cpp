@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "api/request.h"
 #include "base/error_codes.h"
 
@@ -11,6 +13,13 @@ namespace {
 
 void fill(std::string& field, const std::optional<std::string>& value) {
   if (field.empty() && value) field = *value;
+}
+
+// A path of a recipe, which counts from the recipe's folder.
+std::optional<std::string> path_from(const std::string& recipe,
+                                     const std::optional<std::string>& path) {
+  if (!path || path->empty()) return path;
+  return (std::filesystem::path(recipe).parent_path() / *path).string();
 }
 
 // A flag that stands at its default gives way to the recipe.
@@ -44,9 +53,9 @@ CompressRequest with_recipe_data(CompressRequest request, const Recipe& recipe) 
   const RecipeData& from = recipe.data;
   const DataOptions defaults;
   DataOptions& data = request.data;
-  fill(data.data, from.path);
-  fill(data.tokenizer, from.tokenizer);
-  fill(request.calibration, from.calibration);
+  fill(data.data, path_from(request.recipe, from.path));
+  fill(data.tokenizer, path_from(request.recipe, from.tokenizer));
+  fill(request.calibration, path_from(request.recipe, from.calibration));
   fill(data.label, from.label);
   if (data.text.empty()) data.text = from.text;
   fill(data.samples, defaults.samples, from.samples);

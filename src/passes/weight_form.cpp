@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "passes/weight_form.h"
 
+#include <cstdint>
+#include <limits>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -27,6 +29,12 @@ double error_of(const SolvedWeight& solved) {
 }
 
 }  // namespace
+
+std::string why_sums_overflow(std::int64_t inputs) {
+  constexpr std::int64_t kMostInputs = std::numeric_limits<std::int32_t>::max() / (255 * 255);
+  if (inputs <= kMostInputs) return "";
+  return fmt::format("{} inputs: their integer products may overflow 32 bits", inputs);
+}
 
 const std::vector<std::string>& weight_form_names() {
   static const std::vector<std::string> names{"s8", "s8-7bit", "u8", "auto"};

@@ -23,6 +23,9 @@ enum class WeightForm {
 [[nodiscard]] const std::vector<std::string>& weight_form_names();  // "s8", "s8-7bit", "u8", "auto"
 [[nodiscard]] WeightForm parse_weight_form(std::string_view name);  // one of the names
 
+// Why products of so many inputs may overflow sums of 32 bits; "" where they always fit.
+[[nodiscard]] std::string why_sums_overflow(std::int64_t inputs);
+
 // The grid of the matrix that is stored; of `choose` that of the larger form.
 [[nodiscard]] Grid stored_grid(WeightForm form);
 [[nodiscard]] std::string describe(WeightForm form);  // "INT8 per channel", for plans

@@ -67,6 +67,24 @@ class Usage(CliTest):
         result = self.fail_with(2, "E0004", "compress", VIT, "-o", "x.onnx", "--recipe", recipe)
         self.assertIn("r.toml:4", result.err)
 
+    def test_paths_of_a_recipe_count_from_its_folder(self):
+        folder = self.folder / "recipes"
+        folder.mkdir()
+        (folder / "dev.tsv").write_text("sentence\tlabel\ngood\t1\n")
+        recipe = folder / "r.toml"
+        text = 'schema = 1\n[data]\npath = "{}"\n[[pass]]\nname = "quantize_weights"\n'
+        recipe.write_text(text.format("dev.tsv"))
+        self.succeed("compress", MODELS / "sst2-minilm-l3", "-o", "x.onnx", "--recipe", recipe, "--no-eval")
+        recipe.write_text(text.format("recipes/dev.tsv"))
+        self.fail_with(5, "E0201", "compress", VIT, "-o", "y.onnx", "--recipe", recipe)
+
+    def test_keep_opset_refuses_what_needs_a_newer_one(self):
+        words = ("compress", MODELS / "gpt-shakespeare", "-o", "x.onnx", "--preset", "int4",
+                 "--set", "quantize_weights.storage=qdq")
+        self.fail_with(4, "E0403", *words, "--keep-opset")
+        result = self.succeed(*words)
+        self.assertIn("14 → 21", result.out + result.err)
+
     def test_report_never_replaces_something_else(self):
         vocabulary = self.folder / "vocab.json"
         vocabulary.write_text('{"a": 0}')

@@ -137,5 +137,22 @@ TEST(QuantizeDynamic, OldOpsetsAreLeftWithTheReason) {
   EXPECT_THAT(plan.units[0].reason, testing::HasSubstr("opset 11"));
 }
 
+TEST(QuantizeDynamic, RefusesSumsThatCouldOverflow) {
+  for (const std::int64_t inputs : {33'025, 33'026}) {
+    Model model;
+    model.ir_version = 8;
+    model.opsets = {{"", 13}};
+    Graph& g = model.graph;
+    const ValueId x = g.add_input("x", DType::float32, Shape{{-1, "n"}, {inputs, ""}});
+    const ValueId w = g.add_constant("w", test::noise({inputs, 4}));
+    const ValueId y = g.add("MatMul", {x, w}, {}, "y");
+    g.mutable_value(y).dtype = DType::float32;
+    g.add_output(y);
+    const PassPlan plan = test::run_pass(model, "quantize_dynamic");
+    EXPECT_EQ(plan.changes(), inputs == 33'025 ? 1U : 0U);
+    if (plan.changes() == 0) EXPECT_THAT(plan.units[0].reason, testing::HasSubstr("overflow"));
+  }
+}
+
 }  // namespace
 }  // namespace onnxpress

@@ -7,12 +7,17 @@
 
 #include "io/reader.h"
 #include "io/writer.h"
+#include "numerics/correlated.h"
 #include "numerics/matrix.h"
+#include "numerics/quantize_rtn.h"
 #include "onnxpress/error.h"
 #include "pack/integer.h"
 #include "pack/matmul_nbits.h"
 #include "pack/qdq.h"
+#include "pack/block_codes.h"
 #include "passes/linear_units.h"
+#include "passes/n_bits_units.h"
+#include "passes/opset/raise_opset.h"
 #include "passes/weight_solver.h"
 #include "pipeline/runner.h"
 #include "support/shared.h"
@@ -119,6 +124,48 @@ TEST(WrittenCodes, AreThoseThatWereSolved) {
       ++compared;
     }
     EXPECT_GE(compared, 8U);
+  }
+}
+
+TEST(WrittenCodes, OfGptqAreThoseThatWereSolved) {
+  ThreadPool pool(2);
+  const Model original = read_model(kModel);
+  const auto view = TransformerView::of(original);
+  const LinearUnit& unit = view.units().front();
+  const MatrixLayout layout = matrix_layout(unit.layout);
+  const auto w = weight_ref(*original.graph.constant(unit.weight), layout);
+  const auto moments = [&](std::int64_t rows, std::uint64_t seed) {
+    const Matrix x = test::activations(rows, unit.in, seed);
+    return test::pair_of(x, x);
+  };
+  SolverOptions options;
+  options.method = WeightMethod::gptq;
+  for (const bool symmetric : {true, false}) {
+    for (const bool nbits : {true, false}) {
+      options.grid = {4, 32, symmetric};
+      StageSolver solver(StageMoments{moments(900, 1), moments(300, 2)}, options, pool);
+      const SolvedWeight solved = solver.solve(*w, false);
+      EXPECT_EQ(solved.way, "gptq");
+      EXPECT_NE(solved.q.codes, quantize_rtn(*w, options.grid, pool).codes);
+      Model model = original;
+      if (nbits) {
+        import_contrib_operators(model);
+        const NBitsWeight packed = pack_matmul_nbits(model.graph, solved.q, "w");
+        replace_product(model.graph, unit, packed, 0);
+      } else {
+        raise_opset(model, 21);
+        const ValueId packed = pack_qdq(model.graph, solved.q, "w");
+        model.graph.replace_all_uses(unit.weight, packed);
+      }
+      model.graph.remove_unused();
+      model.graph.sort();
+      const Model written = written_and_read(model, "gptq.onnx");
+      const auto codes = written.graph.find_value("w_q");
+      ASSERT_TRUE(codes.has_value());
+      const auto q = unpacked(written.graph, written.graph.value(*codes).uses.at(0), layout);
+      ASSERT_TRUE(q.has_value());
+      EXPECT_EQ(with_layout(*q, layout), solved.q);
+    }
   }
 }
 
