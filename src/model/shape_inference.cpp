@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "base/checked.h"
@@ -90,7 +91,9 @@ constexpr std::array<std::string_view, 19> kBroadcasts = {"Add",
 
 }  // namespace
 
-ShapeInference::Result ShapeInference::run() {
+ShapeInference::Result ShapeInference::run(std::span<const SizeAhead> ahead) {
+  std::unordered_map<std::int32_t, const SizeAhead*> coming;
+  for (const SizeAhead& size : ahead) coming.emplace(static_cast<std::int32_t>(size.value), &size);
   for (const ValueId id : graph_.values()) {
     const Value& value = graph_.value(id);
     if (const Tensor* tensor = graph_.constant(id)) {
@@ -105,6 +108,10 @@ ShapeInference::Result ShapeInference::run() {
     for (const ValueId output : node.outputs) {
       drop_negative(output);
       merge_declared(output);
+      const auto at = coming.find(static_cast<std::int32_t>(output));
+      if (at == coming.end() || !shape_of(output)) continue;
+      const SizeAhead& size = *at->second;
+      if (size.axis < shape_of(output)->size()) (*shape_of(output))[size.axis] = known(size.size);
     }
   }
   return {std::move(shapes_), std::move(elements_)};

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,7 @@ class ShapeInference {
     std::vector<std::optional<SymbolicShape>> shapes;
     std::vector<std::optional<Elements>> elements;
   };
-  Result run();
+  Result run(std::span<const SizeAhead> ahead = {});
 
  private:
   using Ints = std::vector<std::int64_t>;

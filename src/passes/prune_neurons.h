@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "passes/registry.h"
+
+namespace onnxpress {
+
+[[nodiscard]] PassInfo prune_neurons_info();
+
+}  // namespace onnxpress
