@@ -91,15 +91,23 @@ constexpr std::array<std::string_view, 19> kBroadcasts = {"Add",
 
 }  // namespace
 
-ShapeInference::Result ShapeInference::run(std::span<const SizeAhead> ahead) {
-  std::unordered_map<std::int32_t, const SizeAhead*> coming;
-  for (const SizeAhead& size : ahead) coming.emplace(static_cast<std::int32_t>(size.value), &size);
+ShapeInference::Result ShapeInference::run(std::span<const GrantedSize> granted) {
+  std::unordered_multimap<std::int32_t, const GrantedSize*> by_value;
+  for (const GrantedSize& size : granted) by_value.emplace(static_cast<std::int32_t>(size.value), &size);
+  const auto grant = [&](ValueId id) {
+    const auto [begin, end] = by_value.equal_range(static_cast<std::int32_t>(id));
+    for (auto at = begin; at != end && shape_of(id); ++at) {
+      SymbolicShape& shape = *shape_of(id);
+      if (at->second->axis < shape.size()) shape[at->second->axis] = known(at->second->size);
+    }
+  };
   for (const ValueId id : graph_.values()) {
     const Value& value = graph_.value(id);
     if (const Tensor* tensor = graph_.constant(id)) {
       set_constant(id, *tensor);
     } else if (!value.producer && value.shape) {
       shape_of(id) = declared(*value.shape);
+      grant(id);
     }
   }
   for (const NodeId id : graph_.nodes()) {
@@ -108,10 +116,7 @@ ShapeInference::Result ShapeInference::run(std::span<const SizeAhead> ahead) {
     for (const ValueId output : node.outputs) {
       drop_negative(output);
       merge_declared(output);
-      const auto at = coming.find(static_cast<std::int32_t>(output));
-      if (at == coming.end() || !shape_of(output)) continue;
-      const SizeAhead& size = *at->second;
-      if (size.axis < shape_of(output)->size()) (*shape_of(output))[size.axis] = known(size.size);
+      if (output != kNoValue) grant(output);
     }
   }
   return {std::move(shapes_), std::move(elements_)};

@@ -26,7 +26,7 @@ class ShapeInference {
     std::vector<std::optional<SymbolicShape>> shapes;
     std::vector<std::optional<Elements>> elements;
   };
-  Result run(std::span<const SizeAhead> ahead = {});
+  Result run(std::span<const GrantedSize> granted = {});
 
  private:
   using Ints = std::vector<std::int64_t>;

@@ -7,8 +7,8 @@
 
 namespace onnxpress {
 
-SymbolicShapes::SymbolicShapes(const Graph& graph, std::span<const SizeAhead> ahead) {
-  auto result = ShapeInference(graph).run(ahead);
+SymbolicShapes::SymbolicShapes(const Graph& graph, std::span<const GrantedSize> granted) {
+  auto result = ShapeInference(graph).run(granted);
   shapes_ = std::move(result.shapes);
   elements_ = std::move(result.elements);
 }

@@ -24,8 +24,9 @@ struct SymbolicDim {
 }
 using SymbolicShape = std::vector<SymbolicDim>;
 
-// A size that a value is about to get: what is derived from it takes it for granted.
-struct SizeAhead {
+// A size that a value is taken to have, whatever the graph says: what follows from it is derived
+// from that.
+struct GrantedSize {
   ValueId value = kNoValue;
   std::size_t axis = 0;
   std::int64_t size = 0;
@@ -38,7 +39,7 @@ struct SizeAhead {
 //   [batch, sequence, 48] → Reshape(Concat(batch, sequence, -1, 12)) → [batch, sequence, 4, 12]
 class SymbolicShapes {
  public:
-  explicit SymbolicShapes(const Graph& graph, std::span<const SizeAhead> ahead = {});
+  explicit SymbolicShapes(const Graph& graph, std::span<const GrantedSize> granted = {});
 
   // nullptr where not even the rank is known, and for values that came later.
   [[nodiscard]] const SymbolicShape* shape(ValueId value) const;

@@ -25,6 +25,7 @@ class Surgery {
     cut_operands();
     announce_sizes();
     const SymbolicShapes ahead(graph_, ahead_);
+    elements_.emplace(graph_, ahead);
     const std::vector<NodeId> nodes(graph_.nodes().begin(), graph_.nodes().end());
     for (const NodeId id : nodes) change_parameters(id, ahead);
     if (!why_not_.empty()) return why_not_;
@@ -155,7 +156,7 @@ class Surgery {
       if (ahead.size(node.inputs[0], static_cast<std::int64_t>(element)) == cut.kept_count()) return;
     }
     if (*number == 1 && !copies) return;  // Expand leaves the input's size
-    if (!set_element(graph_, ahead, id, input, element, cut.kept_count())) {
+    if (!elements_->set(id, input, element, cut.kept_count())) {
       fail(fmt::format("{} is told its sizes in a way that can't be changed",
                        describe(graph_.node(id))));
     }
@@ -168,8 +169,8 @@ class Surgery {
     const std::int64_t begin = part(in, 0, old->begin).kept_count();
     const auto now = slice_along(ahead, graph_.node(id), in.axis);
     if (now && now->begin == begin && now->count == out.kept_count()) return;
-    if (!set_element(graph_, ahead, id, 1, old->entry, begin) ||
-        !set_element(graph_, ahead, id, 2, old->entry, begin + out.kept_count())) {
+    if (!elements_->set(id, 1, old->entry, begin) ||
+        !elements_->set(id, 2, old->entry, begin + out.kept_count())) {
       fail(fmt::format("{} is told its range in a way that can't be changed",
                        describe(graph_.node(id))));
     }
@@ -209,7 +210,8 @@ class Surgery {
   const SymbolicShapes& before_;
   const CutSpread& spread_;
   bool sizes_only_;
-  std::vector<SizeAhead> ahead_;
+  std::vector<GrantedSize> ahead_;
+  std::optional<ElementChanges> elements_;
   std::string why_not_;
 };
 

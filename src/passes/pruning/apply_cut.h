@@ -11,6 +11,7 @@ namespace onnxpress {
 // tables and masks; sizes in Reshape, Expand, Split and Slice; numbers of heads. Then derives all
 // shapes again and compares. Returns "" or why it can't be done; the graph is as before then.
 //
+// `shapes`: of the graph, with its concrete_sizes().
 // `sizes_only`: the new tensors hold anything, but take no memory: for plans.
 [[nodiscard]] std::string apply_cut(Graph& graph, const SymbolicShapes& shapes,
                                     const CutSpread& spread, bool sizes_only);

@@ -7,6 +7,8 @@
 #include <array>
 #include <string_view>
 
+#include "passes/pruning/concrete_sizes.h"
+
 namespace onnxpress {
 namespace {
 
@@ -25,7 +27,7 @@ bool takes_sizes(const Node& node) {
 class Check {
  public:
   Check(const SymbolicShapes& before, const Graph& after, const CutSpread& spread)
-      : before_(before), graph_(after), now_(after), spread_(spread) {}
+      : before_(before), graph_(after), now_(after, concrete_sizes(after)), spread_(spread) {}
 
   std::string run() {
     for (const ValueId id : graph_.values()) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "passes/pruning/apply_cut.h"
+#include "passes/pruning/concrete_sizes.h"
 #include "passes/pruning/cut_spread.h"
 
 namespace onnxpress {
@@ -44,7 +45,7 @@ CutSpread spread_of(const Graph& graph, const SymbolicShapes& shapes, const Prun
 class Finder {
  public:
   Finder(const Graph& graph, const TransformerView& view, PrunableKind kind)
-      : graph_(graph), view_(view), kind_(kind), shapes_(graph) {}
+      : graph_(graph), view_(view), kind_(kind), shapes_(graph, concrete_sizes(graph)) {}
 
   std::vector<PrunableLayer> run() {
     if (kind_ == PrunableKind::heads) {
@@ -185,7 +186,7 @@ LayerCut cut_layer(Graph& graph, const PrunableLayer& layer, std::span<const std
   if (!layer.possible()) return result;
   std::vector<bool> gone(static_cast<std::size_t>(layer.units), true);
   for (const std::int64_t unit : kept) gone.at(static_cast<std::size_t>(unit)) = false;
-  const SymbolicShapes shapes(graph);
+  const SymbolicShapes shapes(graph, concrete_sizes(graph));
   const CutSpread spread = spread_of(graph, shapes, layer, gone);
   result.why_not = spread.why_not;
   if (!result.done()) return result;
