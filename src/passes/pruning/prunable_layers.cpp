@@ -42,6 +42,33 @@ CutSpread spread_of(const Graph& graph, const SymbolicShapes& shapes, const Prun
   return spread_cut(graph, shapes, value, cut_without(layer, shape->size() - 1, gone));
 }
 
+LayerCut cut_with(Graph& graph, const SymbolicShapes& shapes, const PrunableLayer& layer,
+                  std::span<const std::int64_t> kept, bool sizes_only) {
+  LayerCut result;
+  result.why_not = layer.why_not;
+  if (!layer.possible()) return result;
+  std::vector<bool> gone(static_cast<std::size_t>(layer.units), true);
+  for (const std::int64_t unit : kept) gone.at(static_cast<std::size_t>(unit)) = false;
+  const CutSpread spread = spread_of(graph, shapes, layer, gone);
+  result.why_not = spread.why_not;
+  if (!result.done()) return result;
+  // Exactly the layer's own readers, all of them the same units.
+  const AxisCut expected = cut_without(layer, 0, gone);
+  bool same = spread.readers.size() == layer.readers.size();
+  for (const auto& [product, cut] : spread.readers) {
+    same = same && cut.removed == expected.removed &&
+           std::ranges::find(layer.readers, product, &PrunableReader::product) !=
+               layer.readers.end();
+  }
+  if (!same) {
+    result.why_not = "other blocks would lose other units";
+    return result;
+  }
+  result.why_not = apply_cut(graph, shapes, spread, sizes_only);
+  if (result.done()) result.rows.assign(layer.readers.size(), expected.kept());
+  return result;
+}
+
 class Finder {
  public:
   Finder(const Graph& graph, const TransformerView& view, PrunableKind kind)
@@ -58,6 +85,7 @@ class Finder {
     }
     for (std::size_t i = 0; i < layers_.size(); ++i) join_partners(i);
     std::erase_if(layers_, [](const PrunableLayer& layer) { return layer.readers.empty(); });
+    for (PrunableLayer& layer : layers_) try_cut(layer);
     return std::move(layers_);
   }
 
@@ -160,6 +188,15 @@ class Finder {
     }
   }
 
+  // Sizes that are computed in other ways are only seen to be right when it is done.
+  void try_cut(PrunableLayer& layer) {
+    if (!layer.possible()) return;
+    std::vector<std::int64_t> kept;
+    for (std::int64_t unit = 1; unit < layer.units; ++unit) kept.push_back(unit);
+    Graph trial = graph_;
+    layer.why_not = cut_with(trial, shapes_, layer, kept, true).why_not;
+  }
+
   const Graph& graph_;
   const TransformerView& view_;
   PrunableKind kind_;
@@ -181,30 +218,8 @@ std::vector<PrunableLayer> find_prunable_layers(const Graph& graph, const Transf
 
 LayerCut cut_layer(Graph& graph, const PrunableLayer& layer, std::span<const std::int64_t> kept,
                    bool sizes_only) {
-  LayerCut result;
-  result.why_not = layer.why_not;
-  if (!layer.possible()) return result;
-  std::vector<bool> gone(static_cast<std::size_t>(layer.units), true);
-  for (const std::int64_t unit : kept) gone.at(static_cast<std::size_t>(unit)) = false;
   const SymbolicShapes shapes(graph, concrete_sizes(graph));
-  const CutSpread spread = spread_of(graph, shapes, layer, gone);
-  result.why_not = spread.why_not;
-  if (!result.done()) return result;
-  // Exactly the layer's own readers, all of them the same units.
-  const AxisCut expected = cut_without(layer, 0, gone);
-  bool same = spread.readers.size() == layer.readers.size();
-  for (const auto& [product, cut] : spread.readers) {
-    same = same && cut.removed == expected.removed &&
-           std::ranges::find(layer.readers, product, &PrunableReader::product) !=
-               layer.readers.end();
-  }
-  if (!same) {
-    result.why_not = "other blocks would lose other units";
-    return result;
-  }
-  result.why_not = apply_cut(graph, shapes, spread, sizes_only);
-  if (result.done()) result.rows.assign(layer.readers.size(), expected.kept());
-  return result;
+  return cut_with(graph, shapes, layer, kept, sizes_only);
 }
 
 }  // namespace onnxpress
