@@ -259,6 +259,8 @@ void ShapeInference::infer(const Node& node) {
       shape_of(out) = *in;
       shape_of(out)->back() = known(node.attributes.get_int("N", 0));
     }
+  } else if (node.domain == "com.microsoft" && node.attributes.has("num_heads")) {
+    infer_whole_attention(node, out);
   } else if (node.op_type == "Gemm") {
     infer_gemm(node, out);
   } else if (node.op_type == "Concat") {

@@ -78,6 +78,7 @@ class ShapeInference {
   void infer_shape(const Node& node, ValueId out);
   void infer_matmul(const Node& node, ValueId out);
   void infer_gemm(const Node& node, ValueId out);
+  void infer_whole_attention(const Node& node, ValueId out);
   void infer_constant_of_shape(const Node& node, ValueId out);
   // Channels only; how many places the kernel takes is left open.
   void infer_conv(const Node& node, ValueId out);

@@ -124,7 +124,7 @@ class Surgery {
     const AxisCut* out = cut_of(node.outputs[0]);
     if (node.is("Split")) {
       change_split(id, in);
-    } else if (node.op_type == "MultiHeadAttention") {
+    } else if (node.domain == "com.microsoft" && node.attributes.has("num_heads")) {
       if (out != nullptr) change_heads(id, *out);
     } else if (out == nullptr) {
       return;

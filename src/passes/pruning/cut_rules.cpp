@@ -107,11 +107,12 @@ constexpr std::array kStandard{
 };
 
 constexpr std::array kContrib{
+    RuleRow{"Attention", attention_with_weights},
     RuleRow{"BiasGelu", elementwise},
     RuleRow{"FastGelu", elementwise},
     RuleRow{"FusedGemm", gemm},
     RuleRow{"Gelu", elementwise},
-    RuleRow{"MultiHeadAttention", whole_attention},
+    RuleRow{"MultiHeadAttention", multi_head_attention},
     RuleRow{"QuickGelu", elementwise},
 };
 

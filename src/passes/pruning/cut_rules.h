@@ -66,8 +66,10 @@ CutRule split(const CutContext& context, const Node& node, Slot from, const Axis
 CutRule slice(const CutContext& context, const Node& node, Slot from, const AxisCut& cut);
 CutRule gather(const CutContext& context, const Node& node, Slot from, const AxisCut& cut);
 CutRule concat(const CutContext& context, const Node& node, Slot from, const AxisCut& cut);
-CutRule whole_attention(const CutContext& context, const Node& node, Slot from,
-                        const AxisCut& cut);
+CutRule multi_head_attention(const CutContext& context, const Node& node, Slot from,
+                             const AxisCut& cut);
+CutRule attention_with_weights(const CutContext& context, const Node& node, Slot from,
+                               const AxisCut& cut);
 }  // namespace cut_rules
 
 }  // namespace onnxpress

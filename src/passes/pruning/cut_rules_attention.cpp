@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 #include "passes/pruning/cut_rules.h"
 
@@ -26,56 +28,91 @@ std::vector<bool> side_by_side(const std::vector<bool>& heads, std::int64_t widt
   return places;
 }
 
+// Whether it reads or hands on keys and values of earlier tokens.
+bool keeps_state(const Node& node, std::size_t first_input) {
+  const auto given = [](ValueId value_id) { return value_id != kNoValue; };
+  return std::any_of(
+             node.inputs.begin() + static_cast<std::ptrdiff_t>(
+                                       std::min(first_input, node.inputs.size())),
+             node.inputs.end(), given) ||
+         std::any_of(node.outputs.begin() + 1, node.outputs.end(), given);
+}
+
+// Adds what the bias of q, k and v loses, and a position bias that has a plane for each head.
+CutRule with_biases(const CutContext& context, const Node& node,
+                    std::array<std::size_t, 2> inputs, const AxisCut& bias_cut,
+                    const std::vector<bool>& heads, CutRule rule) {
+  const auto [of_products, of_positions] = inputs;
+  if (node.input(of_products) != kNoValue) {
+    if (context.shapes.size(node.input(of_products), 0) != bias_cut.size()) {
+      return refuse(node, "has a bias of another size");
+    }
+    rule.others.push_back({{false, of_products}, bias_cut});
+  }
+  if (node.input(of_positions) != kNoValue) {
+    const std::int64_t planes = context.shapes.size(node.input(of_positions), 1);
+    if (planes == static_cast<std::int64_t>(heads.size())) {
+      rule.others.push_back({{false, of_positions}, {1, heads}});
+    } else if (planes != 1) {
+      return refuse(node, "has a position bias whose shape is not known");
+    }
+  }
+  return rule;
+}
+
 }  // namespace
 
-// ONNX Runtime's MultiHeadAttention over [batch, sequence, heads · size].
-CutRule whole_attention(const CutContext& context, const Node& node, Slot from,
-                        const AxisCut& cut) {
-  const std::int64_t heads = node.attributes.get_int("num_heads", 0);
-  for (std::size_t i = past_key; i < node.inputs.size(); ++i) {
-    if (node.inputs[i] != kNoValue) return refuse(node, "keeps earlier keys and values");
-  }
-  for (std::size_t i = 1; i < node.outputs.size(); ++i) {
-    if (node.outputs[i] != kNoValue) return refuse(node, "hands on keys and values");
-  }
+// ONNX Runtime's MultiHeadAttention: [batch, sequence, heads · size] in and out.
+CutRule multi_head_attention(const CutContext& context, const Node& node, Slot from,
+                             const AxisCut& cut) {
+  if (keeps_state(node, past_key)) return refuse(node, "keeps earlier keys and values");
   if (!from.output && from.index > value) return refuse(node, "reads what would go as a parameter");
-  std::int64_t bias_size = 0;
-  CutRule rule;
+  const std::int64_t heads = node.attributes.get_int("num_heads", 0);
   const auto removed = cut.axis == 2 ? heads_of(cut, heads) : std::nullopt;
   if (!removed) return refuse(node, "would lose a part of a head");
+  CutRule rule;
   AxisCut bias_cut;
   for (const Slot slot : {Slot{false, query}, Slot{false, key}, Slot{false, value}, Slot{true, 0}}) {
     const SymbolicShape* shape = context.shape(node, slot);
-    std::int64_t width = -1;
-    if (shape != nullptr && shape->size() == 3 && (*shape)[2].known()) width = (*shape)[2].size;
-    if (slot.output && shape == nullptr) {
-      width = context.shapes.size(node.input(value), 2);  // as wide as the values
-    }
+    const bool fits = shape != nullptr && shape->size() == 3 && (*shape)[2].known();
+    const std::int64_t width = fits ? (*shape)[2].size : -1;
     if (width < heads || width % heads != 0) {
       return refuse(node, "has operands whose shapes are not known");
     }
     const AxisCut own{2, side_by_side(*removed, width)};
     if (!slot.output) {
       bias_cut.removed.insert(bias_cut.removed.end(), own.removed.begin(), own.removed.end());
-      bias_size += width;
     }
     if (slot != from) rule.others.push_back({slot, own});
   }
-  if (node.input(bias) != kNoValue) {
-    if (context.shapes.size(node.input(bias), 0) != bias_size) {
-      return refuse(node, "has a bias of another size");
-    }
-    rule.others.push_back({{false, bias}, bias_cut});
+  return with_biases(context, node, {bias, attention_bias}, bias_cut, *removed, std::move(rule));
+}
+
+// ONNX Runtime's Attention, which holds the weights of q, k and v side by side: [in, 3 · heads ·
+// size].
+CutRule attention_with_weights(const CutContext& context, const Node& node, Slot from,
+                               const AxisCut& cut) {
+  constexpr std::size_t kWeights = 1;
+  constexpr std::size_t kPast = 4;
+  const bool past = node.input(kPast) != kNoValue || node.input(kPast + 2) != kNoValue;
+  if (past || keeps_state(node, node.inputs.size())) {
+    return refuse(node, "keeps earlier keys and values");
   }
-  if (node.input(attention_bias) != kNoValue) {
-    const std::int64_t own = context.shapes.size(node.input(attention_bias), 1);
-    if (own == heads) {
-      rule.others.push_back({{false, attention_bias}, {1, *removed}});
-    } else if (own != 1) {
-      return refuse(node, "has a position bias whose shape is not known");
-    }
+  if (node.attributes.has("qkv_hidden_sizes") || node.attributes.get_int("do_rotary", 0) != 0) {
+    return refuse(node, "has sizes of its own");
   }
-  return rule;
+  if (!from.output) return refuse(node, "reads what would go");
+  const std::int64_t width = context.shapes.size(node.input(kWeights), 1);
+  const auto removed =
+      cut.axis == 2 ? heads_of(cut, node.attributes.get_int("num_heads", 0)) : std::nullopt;
+  if (!removed || width != 3 * cut.size()) return refuse(node, "would lose a part of a head");
+  AxisCut columns{1, {}};
+  for (int i = 0; i < 3; ++i) {
+    columns.removed.insert(columns.removed.end(), cut.removed.begin(), cut.removed.end());
+  }
+  CutRule rule;
+  rule.others.push_back({{false, kWeights}, columns});
+  return with_biases(context, node, {2, 5}, {0, columns.removed}, *removed, std::move(rule));
 }
 
 }  // namespace onnxpress::cut_rules

@@ -36,7 +36,9 @@ CutSpread spread_of(const Graph& graph, const SymbolicShapes& shapes, const Prun
   const SymbolicShape* shape = shapes.shape(value);
   if (shape == nullptr || shape->empty()) {
     CutSpread unknown;
-    unknown.why_not = fmt::format("the shape of \"{}\" is not known", graph.value(value).name);
+    const Node* producer = graph.producer(value);
+    unknown.why_not = fmt::format("the shape of \"{}\" is not known{}", graph.value(value).name,
+                                  producer == nullptr ? "" : ", made by " + describe(*producer));
     return unknown;
   }
   return spread_cut(graph, shapes, value, cut_without(layer, shape->size() - 1, gone));
