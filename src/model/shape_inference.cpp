@@ -93,7 +93,8 @@ constexpr std::array<std::string_view, 19> kBroadcasts = {"Add",
 
 ShapeInference::Result ShapeInference::run(std::span<const GrantedSize> granted) {
   std::unordered_multimap<std::int32_t, const GrantedSize*> by_value;
-  for (const GrantedSize& size : granted) by_value.emplace(static_cast<std::int32_t>(size.value), &size);
+  for (const GrantedSize& size : granted)
+    by_value.emplace(static_cast<std::int32_t>(size.value), &size);
   const auto grant = [&](ValueId id) {
     const auto [begin, end] = by_value.equal_range(static_cast<std::int32_t>(id));
     for (auto at = begin; at != end && shape_of(id); ++at) {

@@ -5,6 +5,8 @@
 
 namespace onnxpress {
 
+// Removes attention heads with all that computes them. The model then computes what it computed
+// with the heads' rows of the output projection set to zero. Looks at no data.
 [[nodiscard]] PassInfo prune_heads_info();
 
 }  // namespace onnxpress

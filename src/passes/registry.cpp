@@ -21,10 +21,10 @@ namespace onnxpress {
 
 std::span<const PassInfo> all_passes() {
   static const std::vector<PassInfo> table{
-      upgrade_opset_info(),       fold_constants_info(),   deduplicate_info(),
-      prune_heads_info(),         prune_neurons_info(),    smooth_info(),
-      cast_fp16_info(),           quantize_embeddings_info(), quantize_weights_info(),
-      quantize_dynamic_info(),    quantize_static_info(),
+      upgrade_opset_info(),    fold_constants_info(),      deduplicate_info(),
+      prune_heads_info(),      prune_neurons_info(),       smooth_info(),
+      cast_fp16_info(),        quantize_embeddings_info(), quantize_weights_info(),
+      quantize_dynamic_info(), quantize_static_info(),
   };
   return table;
 }

@@ -85,8 +85,8 @@ class Surgery {
       }
       std::vector<std::pair<const AxisCut*, ValueId>> made;
       for (const auto* row : rows) {
-        const auto known = std::ranges::find_if(
-            made, [&](const auto& one) { return *one.first == row->second; });
+        const auto known =
+            std::ranges::find_if(made, [&](const auto& one) { return *one.first == row->second; });
         ValueId fresh = known == made.end() ? kNoValue : known->second;
         if (fresh == kNoValue) {
           auto tensor = slice(stored, row->second);
@@ -153,7 +153,8 @@ class Surgery {
     const auto number = ahead.integer(node.input(input), element);
     if (!number || *number == cut.kept_count() || *number == -1) return;
     if (copies && *number == 0 && node.attributes.get_int("allowzero", 0) == 0) {
-      if (ahead.size(node.inputs[0], static_cast<std::int64_t>(element)) == cut.kept_count()) return;
+      if (ahead.size(node.inputs[0], static_cast<std::int64_t>(element)) == cut.kept_count())
+        return;
     }
     if (*number == 1 && !copies) return;  // Expand leaves the input's size
     if (!elements_->set(id, input, element, cut.kept_count())) {
@@ -162,8 +163,7 @@ class Surgery {
     }
   }
 
-  void change_slice(NodeId id, const AxisCut& in, const AxisCut& out,
-                    const SymbolicShapes& ahead) {
+  void change_slice(NodeId id, const AxisCut& in, const AxisCut& out, const SymbolicShapes& ahead) {
     const auto old = slice_along(before_, graph_.node(id), in.axis);
     if (!old || !old->given) return;
     const std::int64_t begin = part(in, 0, old->begin).kept_count();

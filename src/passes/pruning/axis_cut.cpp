@@ -76,7 +76,7 @@ std::optional<AxisCut> joined_axis(const AxisCut& cut, const Stride& stride,
   if (!to[axis].known() || stride.number % to_stride.number != 0) return std::nullopt;
   const std::int64_t inner = stride.number / to_stride.number;
   const auto whole = checked_mul(inner, cut.size());
-  if (!whole || to[axis].size % *whole != 0) return std::nullopt;
+  if (!whole || to[axis].size % *whole != 0 || to[axis].size > kMostPlaces) return std::nullopt;
   AxisCut found{axis, {}};
   for (std::int64_t i = 0; i < to[axis].size; ++i) {
     found.removed.push_back(cut.removed[static_cast<std::size_t>(i / inner % cut.size())]);

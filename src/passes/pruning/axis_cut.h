@@ -12,6 +12,9 @@
 
 namespace onnxpress {
 
+// Axes with more places are not followed: sizes that a file claims are no reason to allocate.
+inline constexpr std::int64_t kMostPlaces = std::int64_t{1} << 24;
+
 // Places along one axis of a value that are to go.
 //
 //   the second of four heads in [batch, seq, 4, 12]: {axis 2, {0, 1, 0, 0}}
@@ -35,7 +38,8 @@ struct AxisCut {
 
 // Places [begin, begin + count) of the cut's axis.
 [[nodiscard]] AxisCut part(const AxisCut& cut, std::int64_t begin, std::int64_t count);
-// The cut as places [begin, …) of an axis of `size` places, of which no others go.
+// The cut as places [begin, …) of an axis of `size` places, at most kMostPlaces, of which no others
+// go.
 [[nodiscard]] AxisCut embedded(const AxisCut& cut, std::int64_t begin, std::int64_t size);
 
 // The tensor without the places that go. Nothing for types whose elements are no whole bytes.

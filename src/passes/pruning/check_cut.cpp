@@ -15,9 +15,9 @@ namespace {
 // Nodes through which a size goes on as a size, or that end it: targets, ranges.
 bool takes_sizes(const Node& node) {
   constexpr std::array<std::string_view, 24> kSizes = {
-      "Concat",  "Gather", "Unsqueeze", "Squeeze", "Slice",           "Add",      "Sub",  "Mul",
-      "Div",     "Cast",   "Identity",  "Reshape", "Expand",          "Shape",    "Split", "Equal",
-      "Where",   "Not",    "Min",       "Max",     "ConstantOfShape", "Constant", "Mod",  "Tile"};
+      "Concat", "Gather", "Unsqueeze", "Squeeze", "Slice",           "Add",      "Sub",   "Mul",
+      "Div",    "Cast",   "Identity",  "Reshape", "Expand",          "Shape",    "Split", "Equal",
+      "Where",  "Not",    "Min",       "Max",     "ConstantOfShape", "Constant", "Mod",   "Tile"};
   if (!node.domain.empty() || std::ranges::find(kSizes, node.op_type) == kSizes.end()) return false;
   if (!node.is("Cast")) return true;
   const auto to = static_cast<DType>(node.attributes.get_int("to", 0));

@@ -22,9 +22,8 @@ std::int64_t share(double ratio, std::int64_t whole) {
 std::vector<std::int64_t> order_of(const std::vector<double>& scores) {
   std::vector<std::int64_t> order(scores.size());
   std::iota(order.rbegin(), order.rend(), 0);
-  std::ranges::stable_sort(order, {}, [&](std::int64_t unit) {
-    return scores[static_cast<std::size_t>(unit)];
-  });
+  std::ranges::stable_sort(
+      order, {}, [&](std::int64_t unit) { return scores[static_cast<std::size_t>(unit)]; });
   return order;
 }
 

@@ -126,9 +126,8 @@ Rule find_rule(const Node& node) {
 }
 
 bool is_quantized(const Node& node) {
-  constexpr std::array<std::string_view, 4> kTypes = {"QuantizeLinear", "DequantizeLinear",
-                                                      "DynamicQuantizeLinear",
-                                                      "GatherBlockQuantized"};
+  constexpr std::array<std::string_view, 4> kTypes = {
+      "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "GatherBlockQuantized"};
   return is_quantized_product(node) || std::ranges::find(kTypes, node.op_type) != kTypes.end();
 }
 

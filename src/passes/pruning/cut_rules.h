@@ -26,9 +26,9 @@ struct SlotCut {
 // What a cut at one slot of a node means for its other slots.
 struct CutRule {
   std::vector<SlotCut> others;
-  bool sums = false;          // the node adds up the places that go: what it computes changes
-  bool quantized = false;     // with a reason: prune before quantizing
-  std::string why_not;        // "" where the node can be cut
+  bool sums = false;       // the node adds up the places that go: what it computes changes
+  bool quantized = false;  // with a reason: prune before quantizing
+  std::string why_not;     // "" where the node can be cut
 };
 
 // What rules need to know.

@@ -102,8 +102,8 @@ CutRule gemm(const CutContext& context, const Node& node, Slot from, const AxisC
   };
   if (!from.output && from.index < 2) {
     const bool turned = from.index == 0 ? a_turned : b_turned;
-    const bool inner = from.index == 0 ? cut.axis == (turned ? 0U : 1U)
-                                       : cut.axis == (turned ? 1U : 0U);
+    const bool inner =
+        from.index == 0 ? cut.axis == (turned ? 0U : 1U) : cut.axis == (turned ? 1U : 0U);
     if (inner) {
       rule.sums = true;
       if (from.index == 0) {
@@ -123,8 +123,7 @@ CutRule gemm(const CutContext& context, const Node& node, Slot from, const AxisC
       link(1, b_turned ? 0 : 1);
     }
     if (node.input(2) != kNoValue) {
-      const std::string why =
-          link_aligned(context, node, {false, 2}, 2 - cut.axis, cut, rule);
+      const std::string why = link_aligned(context, node, {false, 2}, 2 - cut.axis, cut, rule);
       if (!why.empty()) return refuse(node, why);
     }
     return rule;
@@ -213,7 +212,8 @@ CutRule normalize(const CutContext& context, const Node& node, Slot from, const 
   const bool softmax = node.op_type.ends_with("Softmax");
   const auto place = static_cast<std::int64_t>(cut.axis);
   if (softmax ? place == axis : place >= axis) {
-    return refuse(node, softmax ? "is a softmax over what would go" : "normalizes over what would go");
+    return refuse(node,
+                  softmax ? "is a softmax over what would go" : "normalizes over what would go");
   }
   for (std::size_t i = 1; i < node.outputs.size(); ++i) {
     if (node.outputs[i] == kNoValue) continue;

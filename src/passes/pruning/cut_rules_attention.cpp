@@ -31,17 +31,15 @@ std::vector<bool> side_by_side(const std::vector<bool>& heads, std::int64_t widt
 // Whether it reads or hands on keys and values of earlier tokens.
 bool keeps_state(const Node& node, std::size_t first_input) {
   const auto given = [](ValueId value_id) { return value_id != kNoValue; };
-  return std::any_of(
-             node.inputs.begin() + static_cast<std::ptrdiff_t>(
-                                       std::min(first_input, node.inputs.size())),
-             node.inputs.end(), given) ||
+  return std::any_of(node.inputs.begin() +
+                         static_cast<std::ptrdiff_t>(std::min(first_input, node.inputs.size())),
+                     node.inputs.end(), given) ||
          std::any_of(node.outputs.begin() + 1, node.outputs.end(), given);
 }
 
 // Adds what the bias of q, k and v loses, and a position bias that has a plane for each head.
-CutRule with_biases(const CutContext& context, const Node& node,
-                    std::array<std::size_t, 2> inputs, const AxisCut& bias_cut,
-                    const std::vector<bool>& heads, CutRule rule) {
+CutRule with_biases(const CutContext& context, const Node& node, std::array<std::size_t, 2> inputs,
+                    const AxisCut& bias_cut, const std::vector<bool>& heads, CutRule rule) {
   const auto [of_products, of_positions] = inputs;
   if (node.input(of_products) != kNoValue) {
     if (context.shapes.size(node.input(of_products), 0) != bias_cut.size()) {
@@ -72,7 +70,8 @@ CutRule multi_head_attention(const CutContext& context, const Node& node, Slot f
   if (!removed) return refuse(node, "would lose a part of a head");
   CutRule rule;
   AxisCut bias_cut;
-  for (const Slot slot : {Slot{false, query}, Slot{false, key}, Slot{false, value}, Slot{true, 0}}) {
+  for (const Slot slot :
+       {Slot{false, query}, Slot{false, key}, Slot{false, value}, Slot{true, 0}}) {
     const SymbolicShape* shape = context.shape(node, slot);
     const bool fits = shape != nullptr && shape->size() == 3 && (*shape)[2].known();
     const std::int64_t width = fits ? (*shape)[2].size : -1;

@@ -24,6 +24,15 @@ CutRule one(Slot slot, AxisCut cut) {
   return rule;
 }
 
+// The cut of a part that begins at `begin` of a whole with `size` places.
+CutRule whole(const Node& node, Slot slot, const AxisCut& cut, std::int64_t begin,
+              std::int64_t size) {
+  if (size > kMostPlaces || begin < 0 || begin + cut.size() > size) {
+    return refuse(node, "has parts that do not fit the whole");
+  }
+  return one(slot, embedded(cut, begin, size));
+}
+
 }  // namespace
 
 CutRule reshape(const CutContext& context, const Node& node, Slot from, const AxisCut& cut) {
@@ -75,7 +84,7 @@ CutRule split(const CutContext& context, const Node& node, Slot from, const Axis
     }
     const std::int64_t count = (*out)[*axis].size;
     if (begin + count > (*in)[*axis].size) return refuse(node, "has parts larger than the whole");
-    if (from.output && from.index == i) return one(kIn, embedded(cut, begin, (*in)[*axis].size));
+    if (from.output && from.index == i) return whole(node, kIn, cut, begin, (*in)[*axis].size);
     if (!from.output) {
       AxisCut piece = part(cut, begin, count);
       if (piece.any()) rule.others.push_back({slot, std::move(piece)});
@@ -95,7 +104,7 @@ CutRule slice(const CutContext& context, const Node& node, Slot from, const Axis
   if (!range) return refuse(node, "takes a part that is not known");
   if (!range->given) return one(from.output ? kIn : kOut, cut);
   if (range->count < 1) return refuse(node, "takes an empty part");
-  if (from.output) return one(kIn, embedded(cut, range->begin, (*in)[cut.axis].size));
+  if (from.output) return whole(node, kIn, cut, range->begin, (*in)[cut.axis].size);
   return one(kOut, part(cut, range->begin, range->count));
 }
 
@@ -135,7 +144,7 @@ CutRule concat(const CutContext& context, const Node& node, Slot from, const Axi
     }
     const std::int64_t count = (*in)[*axis].size;
     if (begin + count > (*out)[*axis].size) return refuse(node, "has parts larger than the whole");
-    if (!from.output && from.index == i) return one(kOut, embedded(cut, begin, (*out)[*axis].size));
+    if (!from.output && from.index == i) return whole(node, kOut, cut, begin, (*out)[*axis].size);
     if (from.output) {
       AxisCut piece = part(cut, begin, count);
       if (piece.any()) rule.others.push_back({slot, std::move(piece)});

@@ -35,8 +35,8 @@ class Spreader {
 
   void follow(NodeId id, Slot slot) {
     const Node& node = graph().node(id);
-    const AxisCut cut = result_.values.at(slot.output ? node.outputs[slot.index]
-                                                      : node.inputs[slot.index]);
+    const AxisCut cut =
+        result_.values.at(slot.output ? node.outputs[slot.index] : node.inputs[slot.index]);
     const CutRule rule = cut_rule(context_, node, slot, cut);
     if (!rule.why_not.empty()) {
       fail(rule.why_not);
@@ -60,8 +60,7 @@ class Spreader {
       add(value, other.cut);
       return;
     }
-    const auto [at, fresh] =
-        result_.operands.try_emplace({id, other.slot.index}, other.cut);
+    const auto [at, fresh] = result_.operands.try_emplace({id, other.slot.index}, other.cut);
     if (!fresh && !unite(at->second, other.cut)) {
       fail(fmt::format("{} would lose places of two axes", name(stored)));
     }
@@ -93,8 +92,7 @@ class Spreader {
       return fail(fmt::format("{} is an input of the graph", name(value)));
     }
     if (content.is_output) return fail(fmt::format("{} is an output of the graph", name(value)));
-    if (shape == nullptr || cut.axis >= shape->size() ||
-        (*shape)[cut.axis] != known(cut.size())) {
+    if (shape == nullptr || cut.axis >= shape->size() || (*shape)[cut.axis] != known(cut.size())) {
       return fail(fmt::format("the shape of {} is not known", name(value)));
     }
     if (cut.kept_count() == 0) return fail(fmt::format("nothing of {} would stay", name(value)));

@@ -58,9 +58,9 @@ LayerCut cut_with(Graph& graph, const SymbolicShapes& shapes, const PrunableLaye
   const AxisCut expected = cut_without(layer, 0, gone);
   bool same = spread.readers.size() == layer.readers.size();
   for (const auto& [product, cut] : spread.readers) {
-    same = same && cut.removed == expected.removed &&
-           std::ranges::find(layer.readers, product, &PrunableReader::product) !=
-               layer.readers.end();
+    same =
+        same && cut.removed == expected.removed &&
+        std::ranges::find(layer.readers, product, &PrunableReader::product) != layer.readers.end();
   }
   if (!same) {
     result.why_not = "other blocks would lose other units";
@@ -113,8 +113,8 @@ class Finder {
       refuse(layer, fmt::format("{} inputs of the output projection do not divide into {} heads",
                                 rows, block.heads));
     } else if (block.heads % kv_heads != 0) {
-      refuse(layer, fmt::format("{} heads do not divide into {} key/value heads", block.heads,
-                                kv_heads));
+      refuse(layer,
+             fmt::format("{} heads do not divide into {} key/value heads", block.heads, kv_heads));
     } else {
       layer.units = kv_heads;
       layer.parts_per_unit = block.heads / kv_heads;
@@ -153,9 +153,8 @@ class Finder {
   void join_partners(std::size_t index) {
     if (layers_[index].readers.empty() || !layers_[index].possible()) return;
     if (layers_[index].units < 2) {
-      refuse(layers_[index], fmt::format("it has {} and must keep one", kind_ == PrunableKind::heads
-                                                                            ? "one head"
-                                                                            : "one neuron"));
+      refuse(layers_[index], fmt::format("it has {} and must keep one",
+                                         kind_ == PrunableKind::heads ? "one head" : "one neuron"));
       return;
     }
     std::vector<bool> gone(static_cast<std::size_t>(layers_[index].units));
@@ -169,8 +168,9 @@ class Finder {
     for (const auto& [product, cut] : spread.readers) {
       const auto found = layer_of_.find(product);
       if (found == layer_of_.end()) {
-        refuse(layers_[index], fmt::format("{} adds up the same units and is no part of such a block",
-                                           describe(graph_.node(product))));
+        refuse(layers_[index],
+               fmt::format("{} adds up the same units and is no part of such a block",
+                           describe(graph_.node(product))));
         return;
       }
       if (found->second == index) continue;
@@ -179,14 +179,16 @@ class Finder {
       if (other.readers.empty()) continue;
       if (!other.possible() || other.units != layer.units ||
           other.rows_per_unit != layer.rows_per_unit) {
-        refuse(layer, fmt::format("it shares weights with {}, which can't be cut the same way{}",
-                                  other.label(),
-                                  other.possible() ? "" : " (" + other.why_not + ")"));
+        refuse(layer,
+               fmt::format("it shares weights with {}, which can't be cut the same way{}",
+                           other.label(), other.possible() ? "" : " (" + other.why_not + ")"));
         return;
       }
-      for (PrunableReader& reader : other.readers) layer.readers.push_back(std::move(reader));
+      for (PrunableReader& reader : other.readers) {
+        layer_of_[reader.product] = index;
+        layer.readers.push_back(std::move(reader));
+      }
       other.readers.clear();
-      layer_of_[product] = index;
     }
   }
 

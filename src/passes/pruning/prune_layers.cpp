@@ -26,10 +26,11 @@ std::string_view one(PrunableKind kind) {
 
 void check_options(PrunableKind kind, const PruneOptions& options) {
   if (!(options.ratio > 0 && options.ratio < 1)) {
-    throw Error(codes::bad_option,
-                fmt::format("pass prune_{}: ratio must lie between 0 and 1, both excluded, and is {}",
-                            name(kind), options.ratio),
-                "0.25 removes a quarter");
+    throw Error(
+        codes::bad_option,
+        fmt::format("pass prune_{}: ratio must lie between 0 and 1, both excluded, and is {}",
+                    name(kind), options.ratio),
+        "0.25 removes a quarter");
   }
 }
 
@@ -81,8 +82,7 @@ class PruneLayers : public Pass {
     for (std::size_t i = 0; i < layers.size(); ++i) {
       context.step(static_cast<double>(i) / static_cast<double>(layers.size()));
       if (!changes[i]) continue;
-      const LayerCut cut =
-          cut_layer(context.graph(), layers[i], decisions[i].kept, context.dry_run());
+      const LayerCut cut = cut_layer(context.graph(), layers[i], decisions[i].kept);
       if (!cut.done()) throw Error(codes::internal_error, cut.why_not, "");
       result.changed += layers[i].readers.size();
     }
@@ -144,12 +144,12 @@ class PruneLayers : public Pass {
       if (layer.possible()) return;
     }
     const bool quantized = layers.front().quantized;
-    throw Error(quantized ? codes::already_quantized : codes::unsupported_model,
-                fmt::format("pass prune_{}: none of {} {} blocks can be pruned; {}: {}",
-                            name(kind_), layers.size(), block(), layers.front().label(),
-                            layers.front().why_not),
-                quantized ? "put the pruning pass first in the recipe, or start from the float model"
-                          : "see onnxpress inspect --explain");
+    throw Error(
+        quantized ? codes::already_quantized : codes::unsupported_model,
+        fmt::format("pass prune_{}: none of {} {} blocks can be pruned; {}: {}", name(kind_),
+                    layers.size(), block(), layers.front().label(), layers.front().why_not),
+        quantized ? "put the pruning pass first in the recipe, or start from the float model"
+                  : "see onnxpress inspect --explain");
   }
 
   [[nodiscard]] std::string_view block() const {
@@ -179,10 +179,11 @@ class PruneLayers : public Pass {
   }
 
   void refuse_count(const std::string& why) const {
-    throw Error(codes::bad_option,
-                fmt::format("pass prune_{}: count = {}, but {} and each layer keeps at least one {}",
-                            name(kind_), options_.count, why, one(kind_)),
-                "give a smaller count");
+    throw Error(
+        codes::bad_option,
+        fmt::format("pass prune_{}: count = {}, but {} and each layer keeps at least one {}",
+                    name(kind_), options_.count, why, one(kind_)),
+        "give a smaller count");
   }
 
   [[nodiscard]] std::string nothing(const ScoredLayer& layer) const {
@@ -208,8 +209,9 @@ class PruneLayers : public Pass {
         row.decision = Decision::change;
         const std::int64_t gone = layer.units - static_cast<std::int64_t>(decision.kept.size());
         if (r == 0) row.bytes_before = saved * layer.units / gone;
-        row.reason = r == 0 ? removed(layer, decision)
-                            : fmt::format("shares weights with {} and is cut with it", layer.label());
+        row.reason = r == 0
+                         ? removed(layer, decision)
+                         : fmt::format("shares weights with {} and is cut with it", layer.label());
       }
       row.bytes_after = row.bytes_before - (why_not.empty() && r == 0 ? saved : 0);
       plan.units.push_back(std::move(row));
@@ -240,29 +242,28 @@ class PruneLayers : public Pass {
 
 OptionTable<PruneOptions> prune_option_table(PrunableKind kind) {
   const bool heads = kind == PrunableKind::heads;
-  return {{"ratio", &PruneOptions::ratio,
-           heads ? "share of the heads that go, between 0 and 1"
-                 : "share of the neurons that go, between 0 and 1"},
-          {"count",
-           &PruneOptions::count,
-           "how many go instead: of each layer, or of the model; 0: by ratio",
-           {},
-           0},
-          {"scope",
-           &PruneOptions::scope,
-           "the lowest scores of the whole model go, or of each layer",
-           {"global", "layer"}},
-          {"scores",
-           &PruneOptions::scores,
-           heads ? "what a head is worth: the norm of its rows of the output projection"
-                 : "what a neuron is worth: the norms of its column of up and its row of down",
-           unit_score_names()},
-          {"include", &PruneOptions::include,
-           heads ? "globs over output projections: only these"
-                 : "globs over down products: only these"},
-          {"exclude", &PruneOptions::exclude,
-           heads ? "globs over output projections: not these"
-                 : "globs over down products: not these"}};
+  return {
+      {"ratio", &PruneOptions::ratio,
+       heads ? "share of the heads that go, between 0 and 1"
+             : "share of the neurons that go, between 0 and 1"},
+      {"count",
+       &PruneOptions::count,
+       "how many go instead: of each layer, or of the model; 0: by ratio",
+       {},
+       0},
+      {"scope",
+       &PruneOptions::scope,
+       "the lowest scores of the whole model go, or of each layer",
+       {"global", "layer"}},
+      {"scores", &PruneOptions::scores,
+       heads ? "what a head is worth: the norm of its rows of the output projection"
+             : "what a neuron is worth: the norms of its column of up and its row of down",
+       unit_score_names()},
+      {"include", &PruneOptions::include,
+       heads ? "globs over output projections: only these"
+             : "globs over down products: only these"},
+      {"exclude", &PruneOptions::exclude,
+       heads ? "globs over output projections: not these" : "globs over down products: not these"}};
 }
 
 std::unique_ptr<Pass> prune_pass(PrunableKind kind, PruneOptions options) {

@@ -20,8 +20,7 @@ bool keeps_elements(const SymbolicShapes& shapes, const Node& node) {
 
 }  // namespace
 
-bool ElementChanges::set(NodeId node, std::size_t input, std::size_t element,
-                         std::int64_t number) {
+bool ElementChanges::set(NodeId node, std::size_t input, std::size_t element, std::int64_t number) {
   const auto value = changed({graph_.node(node).input(input), element, number}, 0);
   if (!value) return false;
   graph_.set_input(node, input, *value);

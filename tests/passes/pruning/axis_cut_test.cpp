@@ -27,10 +27,8 @@ TEST(AxisCut, HalfAHeadIsNoPartOfAnAxis) {
 TEST(AxisCut, GroupsGoWholeOrByTheirPlaceInEach) {
   const SymbolicShape heads = {kBatch, known(4), kLength, known(2)};
   const SymbolicShape groups = {kBatch, known(2), known(2), kLength, known(2)};
-  EXPECT_EQ(reshaped({1, {true, true, false, false}}, heads, groups),
-            (AxisCut{1, {true, false}}));
-  EXPECT_EQ(reshaped({1, {true, false, true, false}}, heads, groups),
-            (AxisCut{2, {true, false}}));
+  EXPECT_EQ(reshaped({1, {true, true, false, false}}, heads, groups), (AxisCut{1, {true, false}}));
+  EXPECT_EQ(reshaped({1, {true, false, true, false}}, heads, groups), (AxisCut{2, {true, false}}));
   EXPECT_EQ(reshaped({1, {true, false, false, false}}, heads, groups), std::nullopt);
 }
 
