@@ -158,10 +158,9 @@ class QuantizeWeights : public Pass {
           moments.reset();
         }
       }
-      StageSolver solver(
-          moments ? &*moments : nullptr,
-          moments ? solver_options(*moments, stage, work) : solver_options(work.method),
-          context.pool());
+      const SolverOptions solving =
+          moments ? solver_options(*moments, stage, work) : solver_options(work.method);
+      StageSolver solver(std::move(moments), solving, context.pool());
       for (const std::size_t row : stage.rows) solve(row, solver, work);
     }
     context.edited();
