@@ -109,7 +109,7 @@ TEST(PruneNeurons, TheWeakestGoAndTheRestIsAMultiple) {
   const Model before = model;
   const PassPlan plan = run_pass(model, "prune_neurons", {{"count", std::int64_t{2}}});
   EXPECT_EQ(plan.changes(), 1U);
-  EXPECT_EQ(plan.units[0].kind, "neurons");
+  EXPECT_EQ(plan.units[0].kind, "feed-forward block");
   EXPECT_LT(relative_difference(run_model(before, states(before.graph)),
                                 run_model(model, states(model.graph))),
             1e-5);

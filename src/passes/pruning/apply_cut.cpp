@@ -38,6 +38,8 @@ class Surgery {
   Graph take() { return std::move(graph_); }
 
  private:
+  using OperandCut = decltype(CutSpread::operands)::value_type;
+
   void fail(std::string why) {
     if (why_not_.empty()) why_not_ = std::move(why);
   }
@@ -67,35 +69,37 @@ class Surgery {
 
   // Tensors that nodes read for themselves: in place where all their readers want the same.
   void cut_operands() {
-    std::map<ValueId, std::vector<const std::pair<const Place, AxisCut>*>> readers;
+    std::map<ValueId, std::vector<const OperandCut*>> readers;
     for (const auto& row : spread_.operands) {
       const Node& node = graph_.node(row.first.first);
       readers[stored_value(graph_, node.inputs[row.first.second])].push_back(&row);
     }
-    for (const auto& [stored, rows] : readers) {
-      const bool same = std::ranges::all_of(
-          rows, [&](const auto* row) { return row->second == rows.front()->second; });
-      const Value& value = graph_.value(stored);
-      const bool direct = std::ranges::all_of(rows, [&](const auto* row) {
-        return graph_.node(row->first.first).inputs[row->first.second] == stored;
-      });
-      if (same && direct && value.uses.size() == rows.size() && !value.is_output) {
-        if (auto tensor = slice(stored, rows.front()->second)) put(stored, std::move(*tensor));
-        continue;
+    for (const auto& [stored, rows] : readers) cut_operand(stored, rows);
+  }
+
+  void cut_operand(ValueId stored, const std::vector<const OperandCut*>& rows) {
+    const AxisCut& first = rows.front()->second;
+    bool in_place = graph_.value(stored).uses.size() == rows.size();
+    for (const OperandCut* row : rows) {
+      const auto [node, input] = row->first;
+      in_place = in_place && row->second == first && graph_.node(node).inputs[input] == stored;
+    }
+    if (in_place && !graph_.value(stored).is_output) {
+      if (auto tensor = slice(stored, first)) put(stored, std::move(*tensor));
+      return;
+    }
+    std::vector<std::pair<const AxisCut*, ValueId>> made;
+    for (const OperandCut* row : rows) {
+      const auto known =
+          std::ranges::find_if(made, [row](const auto& one) { return *one.first == row->second; });
+      ValueId fresh = known == made.end() ? kNoValue : known->second;
+      if (fresh == kNoValue) {
+        auto tensor = slice(stored, row->second);
+        if (!tensor) return;
+        fresh = graph_.add_constant(graph_.value(stored).name, std::move(*tensor));
+        made.emplace_back(&row->second, fresh);
       }
-      std::vector<std::pair<const AxisCut*, ValueId>> made;
-      for (const auto* row : rows) {
-        const auto known =
-            std::ranges::find_if(made, [&](const auto& one) { return *one.first == row->second; });
-        ValueId fresh = known == made.end() ? kNoValue : known->second;
-        if (fresh == kNoValue) {
-          auto tensor = slice(stored, row->second);
-          if (!tensor) return;
-          fresh = graph_.add_constant(graph_.value(stored).name, std::move(*tensor));
-          made.emplace_back(&row->second, fresh);
-        }
-        graph_.set_input(row->first.first, row->first.second, fresh);
-      }
+      graph_.set_input(row->first.first, row->first.second, fresh);
     }
   }
 
@@ -205,7 +209,6 @@ class Surgery {
     graph_.attributes(id).set("num_heads", out.kept_count() / (out.size() / heads));
   }
 
-  using Place = std::pair<NodeId, std::size_t>;
   Graph graph_;
   const SymbolicShapes& before_;
   const CutSpread& spread_;

@@ -110,9 +110,9 @@ std::optional<AxisCut> reshaped(const AxisCut& cut, const SymbolicShape& from,
   for (std::size_t axis = 0; axis < to.size(); ++axis) {
     const auto to_stride = stride_of(to, axis);
     if (!to_stride || to_stride->symbols != stride->symbols || to[axis] == known(1)) continue;
-    if (const auto joined = joined_axis(cut, *stride, to, axis, *to_stride)) return joined;
+    if (auto joined = joined_axis(cut, *stride, to, axis, *to_stride)) return joined;
     if (to_stride->number != stride->number) continue;
-    if (const auto split = split_axis(cut, to, axis)) return split;
+    if (auto split = split_axis(cut, to, axis)) return split;
   }
   return std::nullopt;
 }

@@ -198,7 +198,7 @@ class PruneLayers : public Pass {
                 PassPlan& plan) const {
     for (std::size_t r = 0; r < layer.readers.size(); ++r) {
       UnitPlan row{.label = layer.readers[r].label,
-                   .kind = std::string(name(kind_)),
+                   .kind = fmt::format("{} block", block()),
                    .target = static_cast<std::int64_t>(target)};
       const Tensor* weight = graph.constant(layer.readers[r].weight);
       if (r == 0 && weight != nullptr) {
