@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "base/checked.h"
@@ -90,13 +91,24 @@ constexpr std::array<std::string_view, 19> kBroadcasts = {"Add",
 
 }  // namespace
 
-ShapeInference::Result ShapeInference::run() {
+ShapeInference::Result ShapeInference::run(std::span<const GrantedSize> granted) {
+  std::unordered_multimap<std::int32_t, const GrantedSize*> by_value;
+  for (const GrantedSize& size : granted)
+    by_value.emplace(static_cast<std::int32_t>(size.value), &size);
+  const auto grant = [&](ValueId id) {
+    const auto [begin, end] = by_value.equal_range(static_cast<std::int32_t>(id));
+    for (auto at = begin; at != end && shape_of(id); ++at) {
+      SymbolicShape& shape = *shape_of(id);
+      if (at->second->axis < shape.size()) shape[at->second->axis] = known(at->second->size);
+    }
+  };
   for (const ValueId id : graph_.values()) {
     const Value& value = graph_.value(id);
     if (const Tensor* tensor = graph_.constant(id)) {
       set_constant(id, *tensor);
     } else if (!value.producer && value.shape) {
       shape_of(id) = declared(*value.shape);
+      grant(id);
     }
   }
   for (const NodeId id : graph_.nodes()) {
@@ -105,6 +117,7 @@ ShapeInference::Result ShapeInference::run() {
     for (const ValueId output : node.outputs) {
       drop_negative(output);
       merge_declared(output);
+      if (output != kNoValue) grant(output);
     }
   }
   return {std::move(shapes_), std::move(elements_)};
@@ -247,6 +260,8 @@ void ShapeInference::infer(const Node& node) {
       shape_of(out) = *in;
       shape_of(out)->back() = known(node.attributes.get_int("N", 0));
     }
+  } else if (node.domain == "com.microsoft" && node.attributes.has("num_heads")) {
+    infer_whole_attention(node, out);
   } else if (node.op_type == "Gemm") {
     infer_gemm(node, out);
   } else if (node.op_type == "Concat") {

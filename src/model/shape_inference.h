@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,7 @@ class ShapeInference {
     std::vector<std::optional<SymbolicShape>> shapes;
     std::vector<std::optional<Elements>> elements;
   };
-  Result run();
+  Result run(std::span<const GrantedSize> granted = {});
 
  private:
   using Ints = std::vector<std::int64_t>;
@@ -77,6 +78,7 @@ class ShapeInference {
   void infer_shape(const Node& node, ValueId out);
   void infer_matmul(const Node& node, ValueId out);
   void infer_gemm(const Node& node, ValueId out);
+  void infer_whole_attention(const Node& node, ValueId out);
   void infer_constant_of_shape(const Node& node, ValueId out);
   // Channels only; how many places the kernel takes is left open.
   void infer_conv(const Node& node, ValueId out);

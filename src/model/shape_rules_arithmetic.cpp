@@ -116,6 +116,25 @@ void ShapeInference::infer_gemm(const Node& node, ValueId out) {
   shape_of(out) = SymbolicShape{rows, (*b)[trans_b ? 0 : 1]};
 }
 
+// ONNX Runtime's operators: the states with as many channels as the values have.
+void ShapeInference::infer_whole_attention(const Node& node, ValueId out) {
+  const SymbolicShape* in = shape(node, 0);
+  if (in == nullptr || in->size() != 3) return;
+  SymbolicShape result = *in;
+  if (node.op_type == "MultiHeadAttention") {
+    const SymbolicShape* value = shape(node, 2);
+    if (value == nullptr || value->size() != 3) return;
+    result.back() = value->back();
+  } else if (node.op_type == "Attention" && !node.attributes.has("qkv_hidden_sizes")) {
+    const SymbolicShape* weights = shape(node, 1);
+    if (weights == nullptr || weights->size() != 2 || !weights->back().known()) return;
+    result.back() = known(weights->back().size / 3);
+  } else {
+    return;
+  }
+  shape_of(out) = std::move(result);
+}
+
 void ShapeInference::infer_constant_of_shape(const Node& node, ValueId out) {
   const Elements* dims = elements(node, 0);
   if (dims == nullptr || dims->size() > kMaxRank) return;

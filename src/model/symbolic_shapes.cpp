@@ -7,14 +7,14 @@
 
 namespace onnxpress {
 
-SymbolicShapes::SymbolicShapes(const Graph& graph) {
-  auto result = ShapeInference(graph).run();
+SymbolicShapes::SymbolicShapes(const Graph& graph, std::span<const GrantedSize> granted) {
+  auto result = ShapeInference(graph).run(granted);
   shapes_ = std::move(result.shapes);
   elements_ = std::move(result.elements);
 }
 
 std::optional<std::vector<std::int64_t>> SymbolicShapes::integers(ValueId value) const {
-  if (value == kNoValue) return std::nullopt;
+  if (value == kNoValue || static_cast<std::size_t>(value) >= elements_.size()) return std::nullopt;
   const auto& found = elements_[static_cast<std::size_t>(value)];
   if (!found) return std::nullopt;
   std::vector<std::int64_t> numbers;
@@ -25,8 +25,15 @@ std::optional<std::vector<std::int64_t>> SymbolicShapes::integers(ValueId value)
   return numbers;
 }
 
+std::optional<std::int64_t> SymbolicShapes::integer(ValueId value, std::size_t element) const {
+  if (value == kNoValue || static_cast<std::size_t>(value) >= elements_.size()) return std::nullopt;
+  const auto& found = elements_[static_cast<std::size_t>(value)];
+  if (!found || element >= found->size() || !(*found)[element].known()) return std::nullopt;
+  return (*found)[element].size;
+}
+
 const SymbolicShape* SymbolicShapes::shape(ValueId value) const {
-  if (value == kNoValue) return nullptr;
+  if (value == kNoValue || static_cast<std::size_t>(value) >= shapes_.size()) return nullptr;
   const auto& found = shapes_[static_cast<std::size_t>(value)];
   return found ? &*found : nullptr;
 }

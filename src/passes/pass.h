@@ -29,7 +29,8 @@ enum class Decision { change, keep };
 // What a pass means to do with one thing: a linear unit, an embedding, a tensor, a group of nodes.
 struct UnitPlan {
   std::string label{};  // as `inspect` shows it
-  std::string kind{};   // "linear", "embedding", "tensor", "nodes"
+  // "linear", "embedding", "tensor", "nodes", "attention block", "feed-forward block"
+  std::string kind{};
   Decision decision = Decision::keep;
   std::string reason{};  // what will be done, or why nothing is
   // Bytes of weights that the model holds for it. Shared bytes are counted at the first unit that

@@ -19,11 +19,15 @@ namespace {
 
 // Largest difference over largest output. Lossless passes give bit-identical outputs in ONNX
 // Runtime (tests/interop); here, fewer nodes may be fused in another way. The weights are random
-// and small, so int8 errors do not average out as they do in trained models.
+// and small, so int8 errors do not average out as they do in trained models, and a quarter
+// of the heads or neurons is missed.
 const std::map<std::string_view, double> kTolerance{
-    {"fold_constants", 1e-6},      {"deduplicate", 1e-6},     {"cast_fp16", 0.01},
-    {"quantize_embeddings", 0.15}, {"quantize_weights", 0.2}, {"quantize_dynamic", 0.3},
-    {"quantize_static", 0.3},      {"smooth", 1e-5},          {"upgrade_opset", 1e-6}};
+    {"fold_constants", 1e-6},  {"deduplicate", 1e-6},
+    {"cast_fp16", 0.01},       {"quantize_embeddings", 0.15},
+    {"quantize_weights", 0.2}, {"quantize_dynamic", 0.3},
+    {"quantize_static", 0.3},  {"smooth", 1e-5},
+    {"upgrade_opset", 1e-6},   {"prune_heads", 2},
+    {"prune_neurons", 2}};
 
 std::vector<std::filesystem::path> models_in(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> models;
@@ -64,7 +68,8 @@ TEST(EveryPass, WorksOnEveryModelOfTheZoo) {
                 kTolerance.at(pass.name));
       // Vision models look up no tables.
       const bool must_shrink = pass.name == "cast_fp16" || pass.name == "quantize_weights" ||
-                               pass.name == "quantize_dynamic" || pass.name == "quantize_static";
+                               pass.name == "quantize_dynamic" || pass.name == "quantize_static" ||
+                               pass.name == "prune_heads" || pass.name == "prune_neurons";
       if (must_shrink) {
         EXPECT_LT(weight_bytes(model.graph), weight_bytes(original.graph));
       }

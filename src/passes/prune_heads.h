@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "passes/registry.h"
+
+namespace onnxpress {
+
+// Removes attention heads with all that computes them. The model then computes what it computed
+// with the heads' rows of the output projection set to zero. Looks at no data.
+[[nodiscard]] PassInfo prune_heads_info();
+
+}  // namespace onnxpress

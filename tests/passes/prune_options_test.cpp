@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the pruning passes refuse, and how they report what they do.
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "base/error_codes.h"
+#include "io/reader.h"
+#include "passes/pruning/pruning_fixture.h"
+#include "support/shared.h"
+
+namespace onnxpress {
+namespace {
+
+using namespace test;  // NOLINT: the builder's and the fixture's short names
+using testing::HasSubstr;
+
+// Two blocks with 4 heads and 20 neurons each.
+Model two_blocks() {
+  Builder b;
+  const auto block = [&](ValueId x) {
+    const auto part = [&] { return b.split_heads(b.linear(x, 24, 24), 4, 6); };
+    const ValueId query = part();
+    const ValueId key = part();
+    const ValueId context = b.attend(query, key, part(), 0.4F);
+    return b.feed_forward(b.add(x, b.linear(b.join_heads(context, 24), 24, 24)), 24, 20);
+  };
+  const ValueId x = b.state(24);
+  b.output(block(block(x)));
+  return model_of(b.graph);
+}
+
+// The code and text of the error that the pass ends with.
+std::pair<std::string, std::string> error_of(Model model, std::string_view pass,
+                                             const OptionValues& options) {
+  const std::string before = to_text(model.graph);
+  std::pair<std::string, std::string> found;
+  try {
+    run_pass(model, pass, options);
+  } catch (const Error& error) {
+    found = {std::string(error.code()), error.what()};
+    EXPECT_EQ(to_text(model.graph), before);
+  }
+  return found;
+}
+
+TEST(PruneOptions, ARatioLiesBetweenZeroAndOne) {
+  for (const double ratio : {0.0, 1.0, -0.5, 1.5, std::nan(""), HUGE_VAL}) {
+    for (const char* pass : {"prune_heads", "prune_neurons"}) {
+      EXPECT_EQ(error_of(two_blocks(), pass, {{"ratio", ratio}}).first, "E0003") << ratio;
+    }
+  }
+}
+
+TEST(PruneOptions, ACountLeavesOneUnitInEachLayer) {
+  const auto heads = [](std::int64_t count, const char* scope) {
+    return error_of(two_blocks(), "prune_heads", {{"count", count}, {"scope", std::string(scope)}});
+  };
+  EXPECT_EQ(heads(3, "layer").first, "");
+  EXPECT_EQ(heads(4, "layer").first, "E0003");
+  EXPECT_THAT(heads(4, "layer").second, HasSubstr("keeps at least one head"));
+  EXPECT_EQ(heads(6, "global").first, "");
+  EXPECT_EQ(heads(7, "global").first, "E0003");
+  EXPECT_EQ(heads(-1, "global").first, "E0003");
+}
+
+TEST(PruneOptions, AModelWithoutBlocksIsRefused) {
+  Builder b;
+  const ValueId x = b.state(24);
+  b.output(b.op("Relu", {b.linear(x, 24, 24)}));
+  for (const char* pass : {"prune_heads", "prune_neurons"}) {
+    const auto [code, text] = error_of(model_of(b.graph), pass, {});
+    EXPECT_EQ(code, "E0403");
+    EXPECT_THAT(text, HasSubstr("the model has no"));
+  }
+}
+
+TEST(PruneOptions, QuantizedModelsAreToldToBePrunedFirst) {
+  const Model original = read_model(source_dir() / "models/gpt-shakespeare/model.onnx");
+  const std::vector<std::pair<const char*, OptionValues>> forms = {
+      {"quantize_weights", {}},
+      {"quantize_weights", {{"bits", std::int64_t{4}}, {"group", std::int64_t{32}}}},
+      {"quantize_dynamic", {}}};
+  for (const auto& [form, options] : forms) {
+    Model model = original;
+    run_pass(model, form, options);
+    for (const char* pass : {"prune_heads", "prune_neurons"}) {
+      const auto [code, text] = error_of(model, pass, {});
+      EXPECT_EQ(code, "E0404") << form << ", " << pass << ": " << text;
+    }
+  }
+}
+
+TEST(PruneOptions, GlobsChooseLayersByTheirReaders) {
+  Model model = two_blocks();
+  const std::string second = layers_of(model, PrunableKind::heads)[1].label();
+  const PassPlan plan = run_pass(model, "prune_heads",
+                                 {{"ratio", 0.5}, {"include", std::vector<std::string>{second}}});
+  ASSERT_EQ(plan.units.size(), 2U);
+  EXPECT_EQ(plan.units[0].reason, "not named by include");
+  EXPECT_EQ(plan.units[1].decision, Decision::change);
+  EXPECT_THAT(plan.units[1].reason, HasSubstr("of 4 go"));
+  EXPECT_EQ(TransformerView::of(model).attentions()[0].heads, 4);
+  EXPECT_EQ(TransformerView::of(model).attentions()[1].heads, 2);
+}
+
+TEST(PruneOptions, OneLayerMayBeRefusedAndOthersCut) {
+  Model model = two_blocks();
+  const auto layers = layers_of(model, PrunableKind::neurons);
+  model.graph.add_output(model.graph.node(layers[0].readers[0].product).inputs[0]);
+  const PassPlan plan = run_pass(model, "prune_neurons", {{"ratio", 0.5}});
+  EXPECT_EQ(plan.changes(), 1U);
+  EXPECT_THAT(plan.units[0].reason, HasSubstr("is an output of the graph"));
+}
+
+TEST(PruneOptions, HeadsWithoutWeightGoFirst) {
+  Model model = two_blocks();
+  const auto layers = layers_of(model, PrunableKind::heads);
+  std::vector<std::int64_t> rows;
+  for (std::int64_t row = 0; row < 24; ++row) {
+    if (row / 6 != 2) rows.push_back(row);
+  }
+  model = with_rows(model, layers[1], {rows});
+  const Model before = model;
+  const PassPlan plan = run_pass(model, "prune_heads", {{"count", std::int64_t{1}}});
+  EXPECT_EQ(plan.units[1].reason, "head 2 of 4 goes");
+  EXPECT_LT(relative_difference(run_model(before, states(before.graph)),
+                                run_model(model, states(model.graph))),
+            1e-5);
+}
+
+}  // namespace
+}  // namespace onnxpress
