@@ -26,8 +26,7 @@ Dense multiply(const Dense& a, const Dense& b, ThreadPool& pool) {
 }
 
 Dense in_double(const Matrix& m) {
-  return Eigen::Map<
-             const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
+  return Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
              m.values.data(), m.rows, m.columns)
       .cast<double>();
 }
@@ -40,7 +39,8 @@ Matrix in_float(const Dense& m) {
 }
 
 // W = core · basisᵀ with orthonormal columns in the basis, so that the eigenproblem has the size of
-// W's shorter side. Without a basis where outputs are no more than inputs: there it is the identity.
+// W's shorter side. Without a basis where outputs are no more than inputs: there it is the
+// identity.
 struct Reduced {
   Dense core;   // [in, min(in, out)]
   Dense basis;  // [out, min(in, out)], or empty
@@ -79,8 +79,8 @@ std::vector<double> moments_of(const Gram& gram, bool centred, double damping) {
   return h;
 }
 
-LowRankFactors factor_low_rank(const Matrix& w, std::span<const double> moments,
-                               std::int64_t most, ThreadPool& pool) {
+LowRankFactors factor_low_rank(const Matrix& w, std::span<const double> moments, std::int64_t most,
+                               ThreadPool& pool) {
   LowRankFactors factors;
   const std::int64_t size = std::min(w.rows, w.columns);
   if (size == 0) return factors;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 #include "numerics/low_rank.h"
 #include "numerics/quantized_matrix.h"
@@ -10,6 +12,7 @@
 namespace onnxpress {
 
 enum class FactorType { int8, float16, float32 };
+[[nodiscard]] std::optional<FactorType> parse_factor_type(std::string_view text);
 
 struct CorrectionOptions {
   std::int64_t rank = 8;
@@ -27,7 +30,14 @@ struct LowRankCorrection {
   Matrix a_values, b_values;  // of the other types, rounded
   [[nodiscard]] Matrix a() const;
   [[nodiscard]] Matrix b() const;
+  [[nodiscard]] std::int64_t rank() const {
+    return type == FactorType::int8 ? a_codes.out : a_values.columns;
+  }
 };
+
+// The factors rounded to the type.
+[[nodiscard]] LowRankCorrection stored_factors(LowRankFactors factors, FactorType type,
+                                               ThreadPool& pool);
 
 // The A·B of that rank (at most min(in, out)) that brings X(Q + AB) closest to X·W, Q fixed: the
 // leading eigenvectors of (W-Q)ᵀH(W-Q), then rounded to the type. w, q: [in, out]; gram: of X. Rank

@@ -90,8 +90,7 @@ class SparseGptLoop {
   // The least of the group of inputs that begins at `begin`, of each output.
   void choose_in_group(std::int64_t begin, std::int64_t first, std::int64_t last) {
     const std::int64_t end = std::min(k_, begin + pattern_.group);
-    const std::int64_t zeros =
-        (end - begin) * (pattern_.group - pattern_.keep) / pattern_.group;
+    const std::int64_t zeros = (end - begin) * (pattern_.group - pattern_.keep) / pattern_.group;
     std::vector<std::pair<double, std::int64_t>> costs;
     for (std::int64_t o = first; o < last; ++o) {
       costs.clear();

@@ -88,8 +88,7 @@ Mask least_mask(const Matrix& w, std::span<const double> sizes, const SparsityPa
         const auto count = static_cast<std::int64_t>(places.size());
         const double zeros = pattern.zeros() * static_cast<double>(count);
         mark_least(places,
-                   pattern.grouped() ? count * (group - pattern.keep) / group
-                                     : std::llround(zeros),
+                   pattern.grouped() ? count * (group - pattern.keep) / group : std::llround(zeros),
                    size, mask);
       }
     }

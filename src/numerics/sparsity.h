@@ -32,10 +32,10 @@ struct SparsityPattern {
 // One byte for each weight, [in, out]: 1 where it is to become zero.
 using Mask = std::vector<std::uint8_t>;
 
-// Marks the weights of least magnitude |w_ij|·size_i, ties from the first input on. `sizes` [in] are
-// those of the inputs, ‖x‖ (Wanda, Sun et al. 2023): then the share is taken of each output; empty:
-// of the whole matrix (magnitude pruning). A last group that is not full has the same share of
-// zeros, rounded down.
+// Marks the weights of least magnitude |w_ij|·size_i, ties from the first input on. `sizes` [in]
+// are those of the inputs, ‖x‖ (Wanda, Sun et al. 2023): then the share is taken of each output;
+// empty: of the whole matrix (magnitude pruning). A last group that is not full has the same share
+// of zeros, rounded down.
 [[nodiscard]] Mask least_mask(const Matrix& w, std::span<const double> sizes,
                               const SparsityPattern& pattern, ThreadPool& pool);
 

@@ -24,8 +24,8 @@ struct Size {
 constexpr Size kSizes[] = {{48, 48}, {64, 24}, {24, 64}, {1, 5}, {5, 1}};
 
 // mean ‖x(W - AB)‖² with the moments of x, the plain way.
-double energy_of_error(const Matrix& w, const LowRankFactors& factors,
-                       const std::vector<double>& h, ThreadPool& pool) {
+double energy_of_error(const Matrix& w, const LowRankFactors& factors, const std::vector<double>& h,
+                       ThreadPool& pool) {
   const Matrix q = product(factors.a, factors.b, pool);
   double sum = 0;
   for (std::int64_t o = 0; o < w.columns; ++o) {
@@ -62,7 +62,8 @@ TEST(LowRank, IsExactWithAllDirectionsWhereInputsAreSingular) {
     for (std::int64_t r = 0; r < x.rows; ++r) x(r, 0) = 0;
     const auto h = moments_of(gram_of(x), false, 0);
     const LowRankFactors factors = factor_low_rank(w, h, in + out, pool);
-    EXPECT_LE(relative_distance(w, product(factors.a, factors.b, pool)), 2e-6) << in << " x " << out;
+    EXPECT_LE(relative_distance(w, product(factors.a, factors.b, pool)), 2e-6)
+        << in << " x " << out;
   }
 }
 
@@ -155,7 +156,8 @@ TEST(LowRank, CentredMomentsLeaveTheMeanOut) {
   double trace = 0;
   for (std::size_t i = 0; i < 8; ++i) trace += a[i * 9];
   for (std::size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-4 * trace);
-  for (std::size_t i = 0; i < 8; ++i) EXPECT_NEAR(damped[i * 9], a[i * 9] + trace / 16, 1e-9 * trace);
+  for (std::size_t i = 0; i < 8; ++i)
+    EXPECT_NEAR(damped[i * 9], a[i * 9] + trace / 16, 1e-9 * trace);
 }
 
 TEST(LowRank, RefusesNumbersThatAreNotFinite) {

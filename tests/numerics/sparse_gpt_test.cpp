@@ -17,8 +17,8 @@ using test::activations;
 using test::gaussian;
 using test::gram_of;
 
-const SparsityPattern kPatterns[] = {
-    {2, 4}, {1, 4}, {4, 8}, {1, 2}, {0, 0, 0.5}, {0, 0, 0.3}, {0, 0, 0.9}};
+const SparsityPattern kPatterns[] = {{2, 4},      {1, 4},      {4, 8},     {1, 2},
+                                     {0, 0, 0.5}, {0, 0, 0.3}, {0, 0, 0.9}};
 constexpr GptqOptions kModelOrder{.activation_order = false};
 
 Gram identity(std::int64_t k) {
@@ -154,7 +154,8 @@ TEST(SparseGpt, GivesTheSameForAnyNumberOfThreads) {
 TEST(Sparsity, ReadsPatterns) {
   EXPECT_EQ(parse_pattern("2:4"), (SparsityPattern{2, 4}));
   EXPECT_EQ(parse_pattern("4:8"), (SparsityPattern{4, 8}));
-  for (const char* text : {"4:2", "2:2", "0:4", "-1:4", "2:65", "2", ":", "2:", "2:4 ", "a:b", ""}) {
+  for (const char* text :
+       {"4:2", "2:2", "0:4", "-1:4", "2:65", "2", ":", "2:", "2:4 ", "a:b", ""}) {
     EXPECT_FALSE(parse_pattern(text)) << text;
   }
 }

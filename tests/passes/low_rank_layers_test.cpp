@@ -79,7 +79,7 @@ class Layer {
     const auto most = std::min(w_.rows, w_.columns);
     const LowRankFactors plain = factor_low_rank(w_, {}, most, pool_);
     const LowRankFactors whitened = factor_low_rank(w_, h, most, pool_);
-    for (const double share : {0.9, 0.5, 0.25}) {
+    for (const double share : {0.9, 0.75, 0.5}) {
       const std::int64_t rank =
           largest_saving_rank(w_.rows, w_.columns, 8, share * break_even_rank(w_.rows, w_.columns));
       const auto of = [&](const LowRankFactors& all) {
@@ -113,11 +113,11 @@ class Layer {
       const double magnitude = error(masked(w_, least_mask(w_, {}, pattern, pool_)));
       means_.add(to_string(pattern) + ", wanda",
                  error(masked(w_, least_mask(w_, sizes, pattern, pool_))) / magnitude);
-      for (const int sweeps : {0, 2, 6}) {
+      for (const int sweeps : {0, 2}) {
         const auto& factor = pattern.grouped() ? in_order : sorted;
-        means_.add(fmt::format("{}, compensated, {} sweeps", to_string(pattern), sweeps),
-                   error(prune_sparse_gpt(w_, factor, pattern, {.sweeps = sweeps}, pool_).w) /
-                       magnitude);
+        means_.add(
+            fmt::format("{}, compensated, {} sweeps", to_string(pattern), sweeps),
+            error(prune_sparse_gpt(w_, factor, pattern, {.sweeps = sweeps}, pool_).w) / magnitude);
       }
     }
   }
@@ -160,7 +160,8 @@ TEST(LayerErrors, LowRankAndSparseWeightsOfASentimentClassifier) {
   means.print();
   EXPECT_GE(units, 36U);
   EXPECT_LE(means.of("low rank, 90 % of the numbers"), 0.6);
-  EXPECT_LE(means.of("low rank, 50 % of the numbers"), 0.6);
+  EXPECT_LE(means.of("low rank, 75 % of the numbers"), 0.6);
+  EXPECT_LE(means.of("low rank, 50 % of the numbers"), 0.63);  // the optimum at that rank
   EXPECT_LE(means.of("rtn, rank 8"), 0.75);
   EXPECT_LE(means.of("rtn, rank 16"), 0.75);
   EXPECT_LE(means.of("gptq, rank 16"), 0.94);
