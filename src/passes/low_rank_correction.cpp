@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "calib/advice.h"
@@ -17,13 +18,6 @@ namespace onnxpress {
 namespace {
 
 constexpr double kWorthIt = 0.995;  // of the error without it, at most
-
-struct Candidate {
-  LowRankCorrection factors;
-  std::vector<float> bias_change;
-  double error = 0;
-  double rounding = 0;
-};
 
 Matrix sum(Matrix a, const Matrix& b) {
   for (std::size_t i = 0; i < a.values.size(); ++i) a.values[i] += b.values[i];
@@ -58,7 +52,8 @@ std::int64_t planned_bytes(const CorrectionChoice& choice, const LinearUnit& uni
 std::optional<LowRankCorrection> find_correction(const Graph& graph, const LinearUnit& unit,
                                                  const StageMoments* moments,
                                                  const CorrectionChoice& choice,
-                                                 SolvedWeight& solved, ThreadPool& pool) {
+                                                 const GptqOptions& gptq, SolvedWeight& solved,
+                                                 ThreadPool& pool) {
   if (choice.rank == 0) return std::nullopt;
   if (const std::string why = why_not(choice, unit, graph); !why.empty()) {
     solved.way += ", not corrected: " + why;
@@ -72,43 +67,68 @@ std::optional<LowRankCorrection> find_correction(const Graph& graph, const Linea
     return std::nullopt;
   }
   const Matrix w = to_matrix(*weight_ref(*graph.constant(unit.weight), matrix_layout(unit.layout)));
-  const Matrix q = dequantized_matrix(solved.q);
   const bool bias = has_own_bias(graph, unit) && choice.bias;
+  const CorrectionOptions options{choice.rank, choice.type, bias, advise_damping(*moments).damping};
+  const auto target = [&](const PairGram& rows, bool refit) {
+    return refit ? ridge_refit(w, rows, choice.refit_strength, bias, pool) : w;
+  };
+  const auto correct = [&](const Matrix& q, const PairGram& rows, bool refit) {
+    return solve_correction(target(rows, refit), q, rows.edited, options, pool);
+  };
+
+  // GPTQ's codes have seen the held-out rows, and would look too good there: others judge for them.
+  Matrix judged = dequantized_matrix(solved.q);
+  if (solved.way.starts_with(name(WeightMethod::gptq))) {
+    const bool refitted = solved.way.find("refitted") != std::string::npos;
+    const GptqFactor factor = factor_for_gptq(moments->train.edited, gptq);
+    judged = dequantized_matrix(
+        quantize_gptq(target(moments->train, refitted), factor, solved.q.grid, gptq, pool).q);
+  }
   const PairJudge judge(moments->held_out);
   const PairJudge::Target goal = judge.target(w, pool);
-  const PairError without = judge.error(goal, w, q, solved.bias_change, pool);
-  const double before = solved.bias_change.empty() ? without.relative : without.with_change;
-
-  const CorrectionOptions options{choice.rank, choice.type, bias, advise_damping(*moments).damping};
-  std::optional<Candidate> best;
-  const auto consider = [&](const Matrix& wanted) {
-    Candidate candidate{
-        .factors = solve_correction(wanted, q, moments->train.edited, options, pool),
-        .bias_change = {}};
-    if (candidate.factors.rank() == 0) return;
-    const Matrix sum_of = sum(product(candidate.factors.a(), candidate.factors.b(), pool), q);
-    if (bias) candidate.bias_change = mean_error(w, sum_of, moments->train);
-    const PairError error = judge.error(goal, w, sum_of, candidate.bias_change, pool);
-    candidate.error = bias ? error.with_change : error.relative;
-    candidate.rounding = error.rounding;
-    if (!best || candidate.error < best->error) best = std::move(candidate);
+  const auto measure = [&](const Matrix& q) {
+    std::vector<float> change;
+    if (bias) change = mean_error(w, q, moments->train);
+    PairError error = judge.error(goal, w, q, change, pool);
+    if (bias) error.relative = std::min(error.relative, error.with_change);
+    return error;
   };
-  consider(w);
-  if (choice.refit) {
-    consider(ridge_refit(w, moments->train, choice.refit_strength, bias, pool));
+  const PairError without = measure(judged);
+  std::optional<PairError> best;
+  bool refit = false;
+  for (const bool refitted : {false, true}) {
+    if (refitted && !choice.refit) break;
+    const LowRankCorrection factors = correct(judged, moments->train, refitted);
+    if (factors.rank() == 0) return std::nullopt;
+    const PairError error = measure(sum(product(factors.a(), factors.b(), pool), judged));
+    if (best && error.relative >= best->relative) continue;
+    best = error;
+    refit = refitted;
   }
-  if (!best) return std::nullopt;
-  solved.figures.emplace_back("uncorrected.output_error", before);
-  solved.figures.emplace_back("corrected.output_error", best->error);
-  if (best->error >= before * kWorthIt) {
+  solved.figures.emplace_back("uncorrected.output_error", without.relative);
+  solved.figures.emplace_back("uncorrected.rounding_error", without.rounding);
+  solved.figures.emplace_back("corrected.output_error", best->relative);
+  solved.figures.emplace_back("corrected.rounding_error", best->rounding);
+  if (best->relative >= without.relative * kWorthIt) {
     solved.way += ", no correction helps";
     return std::nullopt;
   }
-  set_figure(solved.figures, "output_error", best->error);
+  set_figure(solved.figures, "output_error", best->relative);
   set_figure(solved.figures, "rounding_error", best->rounding);
-  solved.bias_change = std::move(best->bias_change);
-  solved.way += fmt::format(", corrected with rank {}", best->factors.rank());
-  return std::move(best->factors);
+
+  PairGram all{moments->train.edited, moments->train.original.sums(), moments->train.cross};
+  all.edited += moments->held_out.edited;
+  all.original += moments->held_out.original.sums();
+  all.cross += moments->held_out.cross;
+  const Matrix q = dequantized_matrix(solved.q);
+  LowRankCorrection factors = correct(q, all, refit);
+  if (factors.rank() != options.rank) return std::nullopt;
+  if (bias) {
+    solved.bias_change = mean_error(w, sum(product(factors.a(), factors.b(), pool), q), all);
+  }
+  solved.way += fmt::format(", {} with rank {}", refit ? "refitted and corrected" : "corrected",
+                            factors.rank());
+  return factors;
 }
 
 }  // namespace onnxpress

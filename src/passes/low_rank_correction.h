@@ -26,12 +26,14 @@ struct CorrectionChoice {
 [[nodiscard]] std::int64_t planned_bytes(const CorrectionChoice& choice, const LinearUnit& unit,
                                          const Graph& graph);
 
-// Solves a correction of the unit's codes on the training rows, as it will be stored, and returns
-// it if it brings the output closer to the original's on held-out rows. The figures of `solved`
-// tell what was measured; with a correction its bias_change and way are changed, too. The unit must
-// still have its weight; moments may be nullptr: then there is none.
+// A correction of the unit's codes, where it helps: solved and stored for codes of the training
+// rows, it must bring the output closer to the original's on held-out rows; what is returned is
+// solved for `solved.q` on all rows. The figures of `solved` tell what was measured; with a
+// correction its bias_change and way are changed, too. The unit must still have its weight.
+// `moments` may be nullptr: then there is none. `gptq`: what the codes were solved with.
 [[nodiscard]] std::optional<LowRankCorrection> find_correction(
     const Graph& graph, const LinearUnit& unit, const StageMoments* moments,
-    const CorrectionChoice& choice, SolvedWeight& solved, ThreadPool& pool);
+    const CorrectionChoice& choice, const GptqOptions& gptq, SolvedWeight& solved,
+    ThreadPool& pool);
 
 }  // namespace onnxpress

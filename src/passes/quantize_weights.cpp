@@ -177,11 +177,12 @@ class QuantizeWeights : public Pass {
           moments.reset();
         }
       }
-      StageSolver solver(
-          moments && solves_on_data() ? &*moments : nullptr,
-          moments ? solver_options(*moments, stage, work) : solver_options(work.method),
-          context.pool());
+      const SolverOptions options =
+          moments ? solver_options(*moments, stage, work) : solver_options(work.method);
+      StageSolver solver(moments && solves_on_data() ? &*moments : nullptr, options,
+                         context.pool());
       work.moments = moments ? &*moments : nullptr;
+      work.gptq = options.gptq;
       for (const std::size_t row : stage.rows) solve(row, solver, work);
     }
     context.edited();
@@ -201,6 +202,7 @@ class QuantizeWeights : public Pass {
     std::size_t seen = 0;
     std::string source{};                   // of the stage's data, as a remark
     const StageMoments* moments = nullptr;  // of the stage; nullptr without data
+    GptqOptions gptq{};
     [[nodiscard]] double done_share() const {
       return static_cast<double>(seen) / static_cast<double>(plan.units.size());
     }
@@ -282,7 +284,7 @@ class QuantizeWeights : public Pass {
               no_fold.empty() ? work.method : WeightMethod::gptq);
     const CorrectionChoice choice = correction_choice(work.context);
     const auto correction =
-        find_correction(graph, unit, work.moments, choice, solved, work.context.pool());
+        find_correction(graph, unit, work.moments, choice, work.gptq, solved, work.context.pool());
     if (!solved.bias_change.empty()) add_to_bias(graph, unit, solved.bias_change);
     if (storage_ == Storage::matmul_nbits) {
       work.packed[unit.weight] = pack_matmul_nbits(graph, solved.q, name);
