@@ -67,6 +67,7 @@ class Judge {
     if (own_bias_) change = mean_error(w_, q, moments_.train);
     const PairError error = judge_.error(goal_, w_, q, change, pool_);
     figures.emplace_back(way + ".output_error", error.relative);
+    figures.emplace_back(way + ".rounding_error", error.rounding);
     if (!change.empty()) {
       figures.emplace_back(way + ", bias corrected.output_error", error.with_change);
     }
