@@ -21,16 +21,19 @@ class LowRankAndSparse(CliTest):
         return ("compress", VIT, "-o", "out.onnx", "--recipe", *words)
 
     def test_options_out_of_bounds(self):
-        for name, options in (("low_rank", {"rank": 0}), ("low_rank", {"rank": -8}), ("low_rank", {"ratio": 1.0}),
-                              ("low_rank", {"ratio": "nan"}), ("low_rank", {"energy": "nan"}),
-                              ("low_rank", {"energy": 0.0}), ("low_rank", {"max_error": 1.0}),
-                              ("low_rank", {"by": '"luck"'}), ("prune_weights", {"sparsity": 1.0}),
-                              ("prune_weights", {"sparsity": "nan"}), ("prune_weights", {"pattern": '"4:2"'}),
-                              ("prune_weights", {"pattern": '"2:4:8"'}),
-                              ("quantize_weights", {"low_rank_correction": -1}),
-                              ("quantize_weights", {"correction_type": '"int4"'})):
+        # What the declared limits tell has its place in the recipe (E0004).
+        for code, name, options in (("E0004", "low_rank", {"rank": 0}), ("E0004", "low_rank", {"rank": -8}),
+                                    ("E0003", "low_rank", {"ratio": 1.0}), ("E0004", "low_rank", {"ratio": "nan"}),
+                                    ("E0004", "low_rank", {"energy": "nan"}), ("E0003", "low_rank", {"energy": 0.0}),
+                                    ("E0003", "low_rank", {"max_error": 1.0}), ("E0004", "low_rank", {"by": '"luck"'}),
+                                    ("E0003", "prune_weights", {"sparsity": 1.0}),
+                                    ("E0004", "prune_weights", {"sparsity": "nan"}),
+                                    ("E0003", "prune_weights", {"pattern": '"4:2"'}),
+                                    ("E0003", "prune_weights", {"pattern": '"2:4:8"'}),
+                                    ("E0004", "quantize_weights", {"low_rank_correction": -1}),
+                                    ("E0004", "quantize_weights", {"correction_type": '"int4"'})):
             with self.subTest(f"{name} {options}"):
-                self.fail_with(2, "E0003", *self.compress(self.recipe(name, **options)))
+                self.fail_with(2, code, *self.compress(self.recipe(name, **options)))
 
     def test_without_data(self):
         for name, options in (("low_rank", {}), ("low_rank", {"method": '"svd"', "by": '"error"'}),
@@ -64,7 +67,7 @@ class LowRankAndSparse(CliTest):
                               ("low_rank", {"by": '"rank"', "rank": 8, "method": '"svd"'})):
             with self.subTest(f"{name} {options}"):
                 recipe = self.recipe(name, **options)
-                plan = self.succeed(*self.compress(recipe, "--dry-run", "--json")).document
+                plan = self.succeed(*self.compress(recipe, "--dry-run", "--json", "-f")).document
                 self.succeed(*self.compress(recipe, "--data", VIT / "test.npz", "--no-eval", "-f"))
                 self.assertEqual(plan["models"][1]["bytes"], (self.folder / "out.onnx").stat().st_size)
 
