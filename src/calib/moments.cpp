@@ -8,14 +8,13 @@
 namespace onnxpress {
 namespace {
 
-// The elements as floats; nothing for types that layers do not compute in.
-std::vector<float> floats_of(const Tensor& tensor) {
-  if (tensor.dtype() == DType::float32) {
-    const auto values = tensor.as<float>();
-    return {values.begin(), values.end()};
-  }
+// The elements as floats, where they lie or, converted, in `buffer`; nothing for types that layers
+// do not compute in.
+const float* floats_of(const Tensor& tensor, std::vector<float>& buffer) {
+  if (tensor.dtype() == DType::float32) return tensor.as<float>().data();
   const auto values = tensor.to_doubles();
-  return {values.begin(), values.end()};
+  buffer.assign(values.begin(), values.end());
+  return buffer.data();
 }
 
 bool is_finite(const float* row, std::int64_t width) {
@@ -73,18 +72,20 @@ struct WaitingRows {
 ValidRows valid_rows(const Activations& activations) {
   const ActivationRows& rows = *activations.rows;
   const std::int64_t width = rows.width;
-  const std::vector<float> edited = floats_of(*activations.edited);
+  std::vector<float> buffers[2];
+  const float* edited = floats_of(*activations.edited, buffers[0]);
   const bool pair = activations.original != nullptr;
-  const std::vector<float> original =
-      pair ? floats_of(*activations.original) : std::vector<float>();
+  const float* original = pair ? floats_of(*activations.original, buffers[1]) : nullptr;
   ValidRows result;
   result.width = width;
+  result.edited.reserve(static_cast<std::size_t>(rows.count * width));
+  if (pair) result.original.reserve(result.edited.capacity());
   for (const std::uint8_t held_out : {0, 1}) {
     for (std::int64_t i = 0; i < rows.count; ++i) {
       const auto at = static_cast<std::size_t>(i);
       if (rows.valid[at] == 0 || rows.held_out[at] != held_out) continue;
-      const float* row = edited.data() + i * width;
-      const float* other = pair ? original.data() + i * width : row;
+      const float* row = edited + i * width;
+      const float* other = pair ? original + i * width : row;
       if (!is_finite(row, width) || !is_finite(other, width)) {
         ++result.skipped;
         continue;

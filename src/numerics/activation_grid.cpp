@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
+#include <numeric>
 #include <utility>
 
+#include "numerics/dense/level.h"
 #include "numerics/quantize_rtn.h"
 #include "numerics/smoothing_candidates.h"
 
@@ -15,14 +18,11 @@ namespace {
 constexpr float kMostCode = 255;
 constexpr std::int64_t kCoarseRows = 128;
 constexpr std::size_t kFinalists = 6;
-// Shares of the range that was seen: the first few for all candidates, all for the best.
-constexpr double kCoarseShares[] = {1, 0.7, 0.5, 0.35};
+constexpr std::size_t kWalkers = 3;  // finalists whose range is searched to the end
+// Shares of the range that was seen.
 constexpr double kShares[] = {1, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2};
 constexpr double kWorthIt = 0.99;  // a scale for each channel lowers the error at least so far
-
-// Adding it to a float of magnitude below 2²² and taking it away rounds to an integer, ties to
-// even: what std::nearbyint() does, in a form that compilers vectorize.
-constexpr float kRounder = 12582912.0F;
+constexpr std::int64_t kComparedWeights = std::int64_t{1} << 16;
 
 struct ChannelRange {
   std::vector<double> low, high;  // 0 is among them
@@ -91,26 +91,28 @@ std::vector<float> float_zeros(const ActivationGrid& grid, std::size_t channels)
   return zeros;
 }
 
-// E[(x_j - x̂_j)²] over some rows.
-std::vector<double> rounding_energy(const ActivationGrid& grid, const Matrix& rows,
-                                    std::int64_t count) {
+// Σ_j weight_j·(x_j - x̂_j)² over some rows, their mean.
+double rounding_energy(const ActivationGrid& grid, const Matrix& rows, std::int64_t count,
+                       const std::vector<double>& weight) {
   const auto width = static_cast<std::size_t>(rows.columns);
-  const std::vector<float> scales = inverse_scales(grid, width);
-  const std::vector<float> zeros = float_zeros(grid, width);
-  std::vector<float> inverse(width);
-  for (std::size_t j = 0; j < width; ++j) inverse[j] = 1 / scales[j];
+  Matrix exact(count, rows.columns);
+  std::copy_n(rows.values.data(), exact.values.size(), exact.values.data());
+  Matrix rounded = exact;
+  round_rows(grid, rounded.values.data(), count, rows.columns);
+  std::vector<float> factor(width);
+  for (std::size_t j = 0; j < width; ++j) factor[j] = static_cast<float>(grid.factor(j));
   std::vector<float> sum(width);
   for (std::int64_t i = 0; i < count; ++i) {
-    const float* x = rows.row(i);
+    const float* x = exact.row(i);
+    const float* r = rounded.row(i);
     for (std::size_t j = 0; j < width; ++j) {
-      const float c = std::min(std::max(x[j] * inverse[j], -zeros[j]), kMostCode - zeros[j]);
-      const float d = x[j] - ((c + kRounder) - kRounder) * scales[j];
+      const float d = x[j] - r[j] * factor[j];
       sum[j] += d * d;
     }
   }
-  std::vector<double> energy(sum.begin(), sum.end());
-  for (double& e : energy) e /= static_cast<double>(std::max<std::int64_t>(count, 1));
-  return energy;
+  double total = 0;
+  for (std::size_t j = 0; j < width; ++j) total += weight[j] * static_cast<double>(sum[j]);
+  return total / static_cast<double>(std::max<std::int64_t>(count, 1));
 }
 
 // ‖w_j‖² and ‖Δw_j‖² of each row, with s multiplied in for the rounding only.
@@ -151,43 +153,47 @@ struct Candidate {
   std::vector<float> scales;  // empty: one
   bool shifted = false;
   std::string way;
-  double share = 1;
+  std::size_t share = 0;  // index in kShares
   double error = 0;
 };
 
-// ‖XW - Y‖² on rows, and ‖XW‖².
+Matrix quantized(const Matrix& weights, const ActivationGrid& grid, const Grid& rounding,
+                 ThreadPool& pool) {
+  const Matrix w = scaled(weights, grid);
+  return dequantized_matrix(quantize_rtn(weight_ref(w), rounding, pool));
+}
+
+// ‖XW - X̂Q‖² on rows, and ‖XW‖².
 class Judge {
  public:
-  Judge(const Matrix& rows, const Matrix& weights, const Grid& grid, ThreadPool& pool)
-      : rows_(rows),
-        weights_(weights),
-        grid_(grid),
-        pool_(pool),
-        exact_(product(rows, weights, pool)) {
+  Judge(const Matrix& rows, const Matrix& weights, ThreadPool& pool)
+      : rows_(rows), pool_(pool), exact_(product(rows, weights, pool)) {
     for (const float y : exact_.values) whole_ += static_cast<double>(y) * static_cast<double>(y);
   }
 
-  [[nodiscard]] double error(const ActivationGrid& grid) const {
-    const Matrix w = scaled(weights_, grid);
-    const Matrix q = dequantized_matrix(quantize_rtn(weight_ref(w), grid_, pool_));
-    Matrix x = rows_;
-    round_rows(grid, x.values.data(), x.rows, x.columns);
-    const Matrix y = product(x, q, pool_);
-    double sum = 0;
-    for (std::size_t i = 0; i < y.values.size(); ++i) {
-      const double d = static_cast<double>(exact_.values[i]) - static_cast<double>(y.values[i]);
-      sum += d * d;
-    }
-    return sum;
+  // q: quantized() for the grid's scales.
+  [[nodiscard]] double error(const ActivationGrid& grid, const Matrix& q) const {
+    constexpr std::int64_t kAtOnce = 128;
+    std::vector<double> sums(static_cast<std::size_t>((rows_.rows + kAtOnce - 1) / kAtOnce));
+    pool_.parallel_for(rows_.rows, kAtOnce, [&](std::int64_t begin, std::int64_t end) {
+      const dense::Level& level = dense::level();
+      Matrix x(end - begin, rows_.columns);
+      Matrix y(end - begin, q.columns);
+      std::copy_n(rows_.row(begin), x.values.size(), x.values.data());
+      round_rows(grid, x.values.data(), x.rows, x.columns);
+      level.multiply(x.values.data(), q.values.data(), y.values.data(), x.rows, x.columns,
+                     q.columns);
+      sums[static_cast<std::size_t>(begin / kAtOnce)] = level.squared_distance(
+          y.values.data(), exact_.row(begin), static_cast<std::int64_t>(y.values.size()));
+    });
+    return std::accumulate(sums.begin(), sums.end(), 0.0);
   }
-  [[nodiscard]] double relative(const ActivationGrid& grid) const {
-    return whole_ > 0 ? std::sqrt(error(grid) / whole_) : 0;
+  [[nodiscard]] double relative(const ActivationGrid& grid, const Matrix& q) const {
+    return whole_ > 0 ? std::sqrt(error(grid, q) / whole_) : 0;
   }
 
  private:
   const Matrix& rows_;
-  const Matrix& weights_;
-  Grid grid_;
   ThreadPool& pool_;
   Matrix exact_;
   double whole_ = 0;
@@ -242,9 +248,13 @@ bool ActivationGrid::shifts() const {
 void scale_rows(const ActivationGrid& grid, float* rows, std::int64_t count,
                 std::int64_t channels) {
   if (!grid.per_channel()) return;
-  for (std::int64_t i = 0; i < count * channels; ++i) {
-    rows[i] = static_cast<float>(static_cast<double>(rows[i]) /
-                                 grid.factor(static_cast<std::size_t>(i % channels)));
+  std::vector<double> factor(static_cast<std::size_t>(channels));
+  for (std::size_t j = 0; j < factor.size(); ++j) factor[j] = grid.factor(j);
+  for (std::int64_t i = 0; i < count; ++i) {
+    float* row = rows + i * channels;
+    for (std::size_t j = 0; j < factor.size(); ++j) {
+      row[j] = static_cast<float>(static_cast<double>(row[j]) / factor[j]);
+    }
   }
 }
 
@@ -252,14 +262,7 @@ void round_rows(const ActivationGrid& grid, float* rows, std::int64_t count,
                 std::int64_t channels) {
   const std::vector<float> scales = inverse_scales(grid, static_cast<std::size_t>(channels));
   const std::vector<float> zeros = float_zeros(grid, static_cast<std::size_t>(channels));
-  for (std::int64_t i = 0; i < count; ++i) {
-    float* row = rows + i * channels;
-    for (std::int64_t j = 0; j < channels; ++j) {
-      const auto at = static_cast<std::size_t>(j);
-      const float c = std::min(std::max(row[j] / scales[at], -zeros[at]), kMostCode - zeros[at]);
-      row[j] = ((c + kRounder) - kRounder) * grid.step;
-    }
-  }
+  dense::level().round_inputs(rows, scales.data(), zeros.data(), grid.step, count, channels, rows);
 }
 
 std::vector<double> shift_in_output(const ActivationGrid& grid, const Matrix& weights) {
@@ -275,27 +278,28 @@ std::vector<double> shift_in_output(const ActivationGrid& grid, const Matrix& we
 ActivationChoice choose_activation_grid(const SmoothingInput& x, const Matrix& weights,
                                         const ActivationGridOptions& options, ThreadPool& pool) {
   const ChannelRange range = channel_ranges(x);
-  const Matrix thin = thinned(weights);
+  const Matrix thin = thinned(weights, kComparedWeights);
+  const std::size_t shares = options.search ? std::size(kShares) : 1;
   std::vector<Candidate> all = candidates(x, range, thin, options);
-  const std::int64_t coarse = std::min(kCoarseRows, x.train.rows);
-  const auto grid_of = [&](const Candidate& c, double share) {
-    return make_grid(range, c.scales, c.shifted, share);
+  const auto grid_of = [&](const Candidate& c, std::size_t share) {
+    return make_grid(range, c.scales, c.shifted, kShares[share]);
   };
   pool.parallel_for(static_cast<std::int64_t>(all.size()), 1, [&](std::int64_t a, std::int64_t b) {
     ThreadPool inline_pool(1);
     for (std::int64_t i = a; i < b; ++i) {
       Candidate& c = all[static_cast<std::size_t>(i)];
-      const RowEnergies energies = row_energies(thin, grid_of(c, 1), options.weights, inline_pool);
+      const RowEnergies energies = row_energies(thin, grid_of(c, 0), options.weights, inline_pool);
       double weight_error = 0;
       for (std::size_t j = 0; j < x.energy.size(); ++j)
         weight_error += x.energy[j] * energies.error[j];
       c.error = std::numeric_limits<double>::infinity();
-      for (const double share : kCoarseShares) {
-        const auto rounding = rounding_energy(grid_of(c, share), x.train, coarse);
-        double error = weight_error;
-        for (std::size_t j = 0; j < rounding.size(); ++j) error += energies.whole[j] * rounding[j];
-        c.error = std::min(c.error, error);
-        if (!options.search) break;
+      for (std::size_t share = 0; share < shares; ++share) {
+        const double error =
+            weight_error + rounding_energy(grid_of(c, share), x.train,
+                                           std::min(kCoarseRows, x.train.rows), energies.whole);
+        if (error >= c.error) break;
+        c.error = error;
+        c.share = share;
       }
     }
   });
@@ -304,32 +308,46 @@ ActivationChoice choose_activation_grid(const SmoothingInput& x, const Matrix& w
   if (all.size() > kFinalists) all.resize(kFinalists);
   all.push_back(plain);
 
-  const Judge train(x.train, weights, options.weights, pool);
-  const auto best_share = [&](Candidate& c) {
-    c.error = std::numeric_limits<double>::infinity();
-    for (const double share : kShares) {
-      const double error = train.error(grid_of(c, share));
-      if (error < c.error) {
+  const Judge train(x.train, weights, pool);
+  // Downhill from the share that is expected to be best.
+  const auto walk = [&](Candidate& c, const Matrix& q) {
+    for (const bool narrower : {true, false}) {
+      const std::size_t before = c.share;
+      while (narrower ? c.share + 1 < shares : c.share > 0) {
+        const std::size_t next = narrower ? c.share + 1 : c.share - 1;
+        const double error = train.error(grid_of(c, next), q);
+        if (error >= c.error) break;
         c.error = error;
-        c.share = share;
-      } else if (error > 2 * c.error) {
-        break;  // it only gets worse from here
+        c.share = next;
       }
-      if (!options.search) break;
+      if (c.share != before) break;
     }
   };
-  for (Candidate& c : all) best_share(c);
-  const Candidate one_scale = all.back();
+  const auto quantized_for = [&](const Candidate& c) {
+    return quantized(weights, grid_of(c, 0), options.weights, pool);
+  };
+  for (Candidate& c : all) c.error = train.error(grid_of(c, c.share), quantized_for(c));
+  Candidate one_scale = std::move(all.back());
+  all.pop_back();
+  walk(one_scale, quantized_for(one_scale));
+  std::ranges::stable_sort(all, {}, &Candidate::error);
+  if (all.size() > kWalkers) all.resize(kWalkers);
+  for (Candidate& c : all) walk(c, quantized_for(c));
+  all.push_back(one_scale);
   const Candidate best = *std::ranges::min_element(all, {}, &Candidate::error);
 
-  const Judge judge(x.held_out.rows > 0 ? x.held_out : x.train, weights, options.weights, pool);
-  const double alone = judge.relative(grid_of(one_scale, one_scale.share));
-  const double with_best = judge.relative(grid_of(best, best.share));
+  const Judge judge(x.held_out.rows > 0 ? x.held_out : x.train, weights, pool);
+  const auto judged = [&](const Candidate& c, std::size_t share) {
+    const ActivationGrid grid = grid_of(c, share);
+    return judge.relative(grid, quantized(weights, grid, options.weights, pool));
+  };
+  const double alone = judged(one_scale, one_scale.share);
+  const double with_best = judged(best, best.share);
   const Candidate& chosen = with_best < alone * kWorthIt ? best : one_scale;
   ActivationChoice choice;
   choice.grid = grid_of(chosen, chosen.share);
-  choice.way = number(chosen.share) + (chosen.way.empty() ? "" : ", " + chosen.way);
-  choice.plain = judge.relative(grid_of(plain, 1));
+  choice.way = number(kShares[chosen.share]) + (chosen.way.empty() ? "" : ", " + chosen.way);
+  choice.plain = judged(plain, 0);
   choice.after = std::min(with_best, alone);
   return choice;
 }

@@ -10,6 +10,7 @@
 
 #include "numerics/dense/level.h"
 #include "numerics/panel_quantizer.h"
+#include "numerics/quantize_rtn.h"
 
 namespace onnxpress {
 namespace {
@@ -93,7 +94,7 @@ class GroupSearch {
 
 QuantizedMatrix quantize_clipped_on_output(const Matrix& w, std::span<const float> gram,
                                            const Grid& grid, int steps, ThreadPool& pool) {
-  PanelQuantizer quantizer(w, grid, pool);
+  PanelQuantizer quantizer(w, quantize_rtn(weight_ref(w), grid, pool), pool);
   if (steps == 0) return std::move(quantizer).take();
   const dense::Level& level = dense::level();
   quantizer.for_each([&](PanelQuantizer::Panel& panel) {

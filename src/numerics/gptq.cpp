@@ -15,6 +15,7 @@ namespace {
 
 using dense::kPanel;
 
+constexpr std::int64_t kRows = 128;   // that a thread fills at a time
 constexpr double kTinyEnergy = 1e-6;  // of the mean
 constexpr double kMostDamping = 1e6;  // what needs more is no Gram
 
@@ -28,7 +29,7 @@ std::vector<double> diagonal_of(const Gram& gram) {
 
 }  // namespace
 
-GptqFactor factor_for_gptq(const Gram& gram, const GptqOptions& options) {
+GptqFactor factor_for_gptq(const Gram& gram, const GptqOptions& options, ThreadPool& pool) {
   const std::int64_t k = gram.size;
   const auto size = static_cast<std::size_t>(k);
   GptqFactor factor;
@@ -58,49 +59,57 @@ GptqFactor factor_for_gptq(const Gram& gram, const GptqOptions& options) {
   factor.upper.resize(size * size);
   std::vector<double> work(size * size);
   for (double damping = options.damping;; damping = std::max(damping * 4, 0.01)) {
-    for (std::int64_t i = 0; i < k; ++i) {
-      const std::int64_t from = factor.order[static_cast<std::size_t>(i)];
-      for (std::int64_t j = 0; j < k; ++j) {
-        const std::int64_t other = factor.order[static_cast<std::size_t>(j)];
-        double value = usable ? gram.at(from, other) * unit : 0;
-        if (i == j) value = factor.energy[static_cast<std::size_t>(from)] + damping;
-        work[static_cast<std::size_t>(i * k + j)] = value;
+    pool.parallel_for(k, kRows, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t from = factor.order[static_cast<std::size_t>(i)];
+        for (std::int64_t j = 0; j < k; ++j) {
+          const std::int64_t other = factor.order[static_cast<std::size_t>(j)];
+          double value = usable ? gram.at(from, other) * unit : 0;
+          if (i == j) value = factor.energy[static_cast<std::size_t>(from)] + damping;
+          work[static_cast<std::size_t>(i * k + j)] = value;
+        }
       }
-    }
-    if (dense::level().inverse_factor(work.data(), k, factor.upper.data())) {
+    });
+    if (dense::level().inverse_factor(work.data(), k, factor.upper.data(), pool)) {
       factor.damping = damping;
       break;
     }
-    if (damping > kMostDamping) return factor_for_gptq(Gram(k), options);
+    if (damping > kMostDamping) return factor_for_gptq(Gram(k), options, pool);
   }
+  work = {};
   factor.gram.resize(size * size);
-  for (std::int64_t i = 0; i < k; ++i) {
-    for (std::int64_t j = 0; j < k; ++j) {
-      const double value = usable ? gram.at(i, j) * unit : 0;
-      factor.gram[static_cast<std::size_t>(i * k + j)] = static_cast<float>(
-          i == j ? factor.energy[static_cast<std::size_t>(i)] + factor.damping : value);
+  pool.parallel_for(k, kRows, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      for (std::int64_t j = 0; j < k; ++j) {
+        const double value = usable ? gram.at(i, j) * unit : 0;
+        factor.gram[static_cast<std::size_t>(i * k + j)] = static_cast<float>(
+            i == j ? factor.energy[static_cast<std::size_t>(i)] + factor.damping : value);
+      }
     }
-  }
+  });
   return factor;
 }
 
 GptqResult quantize_gptq(const Matrix& w, const GptqFactor& factor, const Grid& grid,
                          const GptqOptions& options, ThreadPool& pool) {
-  PanelQuantizer quantizer(w, grid, pool);
+  return quantize_gptq_in_ranges(
+      w, factor, quantize_clipped(w, factor.energy, grid, options.clip_steps, pool), options, pool);
+}
+
+GptqResult quantize_gptq_in_ranges(const Matrix& w, const GptqFactor& factor,
+                                   const QuantizedMatrix& ranges, const GptqOptions& options,
+                                   ThreadPool& pool) {
+  PanelQuantizer quantizer(w, ranges, pool);
   const dense::Level& level = dense::level();
   std::vector<double> losses(static_cast<std::size_t>(w.columns));
   quantizer.for_each([&](PanelQuantizer::Panel& panel) {
     double loss[kPanel];
-    if (options.clip_steps > 0) {
-      level.search_grid(panel.w.data(), factor.energy.data(), w.rows, options.clip_steps,
-                        panel.grid);
-    }
     std::vector<float> left = panel.w;
     level.gptq(left.data(), factor.upper.data(), factor.order.data(), w.rows, panel.grid,
                panel.codes.data(), loss);
     if (options.refine_sweeps > 0) {
-      level.refine(panel.w.data(), factor.gram.data(), w.rows, options.refine_sweeps, true,
-                   panel.grid, panel.codes.data());
+      level.refine(panel.w.data(), factor.gram.data(), w.rows, options.refine_sweeps, panel.grid,
+                   panel.codes.data());
     }
     std::copy_n(loss, panel.columns, losses.begin() + panel.first);
   });
@@ -111,7 +120,7 @@ GptqResult quantize_gptq(const Matrix& w, const GptqFactor& factor, const Grid& 
 QuantizedMatrix quantize_clipped(const Matrix& w, std::span<const float> energy, const Grid& grid,
                                  int clip_steps, ThreadPool& pool) {
   if (clip_steps == 0) return quantize_rtn(weight_ref(w), grid, pool);
-  PanelQuantizer quantizer(w, grid, pool);
+  PanelQuantizer quantizer(w, quantize_rtn(weight_ref(w), grid, pool), pool);
   const dense::Level& level = dense::level();
   quantizer.for_each([&](PanelQuantizer::Panel& panel) {
     level.search_grid(panel.w.data(), energy.empty() ? nullptr : energy.data(), w.rows, clip_steps,

@@ -29,7 +29,8 @@ struct GptqFactor {
 // The damping is raised step by step until the Gram can be factored. One without any energy (an
 // input that is always zero), with numbers that are not finite, or that no sane damping helps,
 // counts as the identity.
-[[nodiscard]] GptqFactor factor_for_gptq(const Gram& gram, const GptqOptions& options);
+[[nodiscard]] GptqFactor factor_for_gptq(const Gram& gram, const GptqOptions& options,
+                                         ThreadPool& pool);
 
 struct GptqResult {
   QuantizedMatrix q;  // layout in_out
@@ -44,6 +45,11 @@ struct GptqResult {
 // Throws Error: bad_option (grid), tensor_malformed (a weight is NaN or infinite).
 [[nodiscard]] GptqResult quantize_gptq(const Matrix& w, const GptqFactor& factor, const Grid& grid,
                                        const GptqOptions& options, ThreadPool& pool);
+// The same with the scales and zero points of `ranges` (layout in_out), whose search is then not
+// repeated.
+[[nodiscard]] GptqResult quantize_gptq_in_ranges(const Matrix& w, const GptqFactor& factor,
+                                                 const QuantizedMatrix& ranges,
+                                                 const GptqOptions& options, ThreadPool& pool);
 
 // The nearest points of grids whose ranges are searched: Σ_j energy_j (w_j - q_j)² is at most that
 // of quantize_rtn(). energy [in], or empty for all ones.

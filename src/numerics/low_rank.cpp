@@ -7,8 +7,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "numerics/dense/level.h"
-
 namespace onnxpress {
 namespace {
 
@@ -19,8 +17,7 @@ constexpr std::int64_t kRows = 64;  // of a product, for one thread
 Dense multiply(const Dense& a, const Dense& b, ThreadPool& pool) {
   Dense c(a.rows(), b.cols());
   pool.parallel_for(a.rows(), kRows, [&](std::int64_t begin, std::int64_t end) {
-    dense::level().multiply_double(a.data() + begin * a.cols(), b.data(),
-                                   c.data() + begin * b.cols(), end - begin, a.cols(), b.cols());
+    c.middleRows(begin, end - begin).noalias() = a.middleRows(begin, end - begin) * b;
   });
   return c;
 }

@@ -2,15 +2,14 @@
 #include "numerics/panel_quantizer.h"
 
 #include <algorithm>
-
-#include "numerics/quantize_rtn.h"
+#include <utility>
 
 namespace onnxpress {
 
 using dense::kPanel;
 
-PanelQuantizer::PanelQuantizer(const Matrix& w, const Grid& grid, ThreadPool& pool)
-    : w_(w), pool_(pool), q_(quantize_rtn(weight_ref(w), grid, pool)) {}
+PanelQuantizer::PanelQuantizer(const Matrix& w, QuantizedMatrix q, ThreadPool& pool)
+    : w_(w), pool_(pool), q_(std::move(q)) {}
 
 void PanelQuantizer::load(Panel& panel, std::int64_t first) const {
   const Grid& grid = q_.grid;

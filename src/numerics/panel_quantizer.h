@@ -14,8 +14,8 @@ namespace onnxpress {
 // A quantized matrix under construction, cut into panels of outputs that threads work on.
 class PanelQuantizer {
  public:
-  // Throws Error: bad_option (grid), bad_data (a weight is NaN or infinite).
-  PanelQuantizer(const Matrix& w, const Grid& grid, ThreadPool& pool);
+  // Starts from `q`, layout in_out.
+  PanelQuantizer(const Matrix& w, QuantizedMatrix q, ThreadPool& pool);
 
   struct Panel {
     std::vector<float> w;  // [in, kPanel]

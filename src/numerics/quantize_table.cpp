@@ -11,6 +11,7 @@
 #include "numerics/dense/level.h"
 #include "numerics/matrix.h"
 #include "numerics/panel_quantizer.h"
+#include "numerics/quantize_rtn.h"
 
 namespace onnxpress {
 namespace {
@@ -25,7 +26,7 @@ float to_half_scale(float scale) {
 }
 
 QuantizedMatrix quantize(const Matrix& w, const TableOptions& options, ThreadPool& pool) {
-  PanelQuantizer quantizer(w, options.grid, pool);
+  PanelQuantizer quantizer(w, quantize_rtn(weight_ref(w), options.grid, pool), pool);
   if (options.clip_steps == 0 && !options.half_scales) return std::move(quantizer).take();
   const dense::Level& level = dense::level();
   quantizer.for_each([&](PanelQuantizer::Panel& panel) {

@@ -6,45 +6,53 @@
 #include "numerics/dense/level.h"
 
 namespace onnxpress {
+namespace {
 
-Matrix ridge_refit(const Matrix& w, const PairGram& moments, double strength, bool centred,
-                   ThreadPool& pool) {
-  const std::int64_t k = w.rows;
-  const std::int64_t n = w.columns;
-  if (moments.edited.rows == 0) return w;
+constexpr std::int64_t kRows = 64;  // that a thread works on at a time
+
+}  // namespace
+
+RidgeRefit::RidgeRefit(const PairGram& moments, double strength, bool centred, ThreadPool& pool) {
+  const std::int64_t k = moments.edited.size;
+  if (moments.edited.rows == 0) return;
   const auto rows = static_cast<double>(moments.edited.rows);
-  std::vector<double> h = moments.edited.xx;
-  std::vector<double> cross = moments.cross.xy;
-  if (centred) {
-    for (std::int64_t i = 0; i < k; ++i) {
-      const double mean = moments.edited.sum[static_cast<std::size_t>(i)] / rows;
+  factor_ = moments.edited.xx;
+  pull_.resize(factor_.size());
+  pool.parallel_for(k, kRows, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const double mean = centred ? moments.edited.sum[static_cast<std::size_t>(i)] / rows : 0;
       for (std::int64_t j = 0; j < k; ++j) {
         const auto at = static_cast<std::size_t>(i * k + j);
-        h[at] -= mean * moments.edited.sum[static_cast<std::size_t>(j)];
-        cross[at] -= mean * moments.original.sum[static_cast<std::size_t>(j)];
+        const auto column = static_cast<std::size_t>(j);
+        const double sum = moments.edited.sum[column];
+        pull_[at] = static_cast<float>(moments.cross.xy[at] - factor_[at] -
+                                       mean * (moments.original.sum[column] - sum));
+        factor_[at] -= mean * sum;
       }
     }
-  }
-  double lambda = 0;
-  for (std::int64_t i = 0; i < k; ++i) lambda += h[static_cast<std::size_t>(i * k + i)];
-  lambda *= strength / static_cast<double>(k);
-  if (!(lambda > 0) || !std::isfinite(lambda)) return w;
-  for (std::int64_t i = 0; i < k; ++i) h[static_cast<std::size_t>(i * k + i)] += lambda;
-
-  const std::vector<double> weights(w.values.begin(), w.values.end());
-  std::vector<double> x(weights.size());
-  pool.parallel_for(k, 64, [&](std::int64_t begin, std::int64_t end) {
-    dense::level().multiply_double(cross.data() + begin * k, weights.data(), x.data() + begin * n,
-                                   end - begin, k, n);
   });
-  for (std::size_t i = 0; i < x.size(); ++i) x[i] += lambda * weights[i];
-  if (!dense::level().solve(h.data(), k, x.data(), n)) return w;
-  Matrix result(k, n);
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    result.values[i] = static_cast<float>(x[i]);
-    if (!std::isfinite(result.values[i])) return w;
+  double lambda = 0;
+  for (std::int64_t i = 0; i < k; ++i) lambda += factor_[static_cast<std::size_t>(i * k + i)];
+  lambda *= strength / static_cast<double>(k);
+  if (!(lambda > 0) || !std::isfinite(lambda)) return;
+  for (std::int64_t i = 0; i < k; ++i) factor_[static_cast<std::size_t>(i * k + i)] += lambda;
+  usable_ = dense::level().cholesky(factor_.data(), k, pool);
+}
+
+Matrix RidgeRefit::refit(const Matrix& w, ThreadPool& pool) const {
+  if (!usable_) return w;
+  Matrix pulled(w.rows, w.columns);
+  pool.parallel_for(w.rows, kRows, [&](std::int64_t begin, std::int64_t end) {
+    dense::level().multiply(pull_.data() + begin * w.rows, w.values.data(), pulled.row(begin),
+                            end - begin, w.rows, w.columns);
+  });
+  std::vector<double> change(pulled.values.begin(), pulled.values.end());
+  dense::level().solve_factored(factor_.data(), w.rows, change.data(), w.columns, pool);
+  for (std::size_t i = 0; i < change.size(); ++i) {
+    pulled.values[i] = static_cast<float>(w.values[i] + change[i]);
+    if (!std::isfinite(pulled.values[i])) return w;
   }
-  return result;
+  return pulled;
 }
 
 }  // namespace onnxpress

@@ -13,6 +13,8 @@
 namespace onnxpress {
 namespace {
 
+constexpr std::int64_t kComparedWeights = std::int64_t{1} << 20;
+
 std::vector<float> spread(const SmoothedProduct& product, std::span<const float> scales) {
   std::vector<float> rows;
   rows.reserve(product.scale_of.size());
@@ -81,6 +83,19 @@ double expected_error(const SmoothedProduct& product, const Matrix& weights,
   return error;
 }
 
+// Of the output, with channels that have nothing to do with each other.
+double expected_energy(const SmoothedProduct& product) {
+  double sum = 0;
+  for (std::int64_t j = 0; j < product.weights.rows; ++j) {
+    const float* w = product.weights.row(j);
+    for (std::int64_t o = 0; o < product.weights.columns; ++o) {
+      sum += product.input->energy[static_cast<std::size_t>(j)] * static_cast<double>(w[o]) *
+             static_cast<double>(w[o]);
+    }
+  }
+  return sum;
+}
+
 // X/s rounded to 8 bits with one range, times s again.
 Matrix rounded_rows(const Matrix& rows, const SmoothingInput& input,
                     std::span<const float> scales) {
@@ -127,7 +142,8 @@ Smoothing find_scales(std::span<const SmoothedProduct> products, std::int64_t co
                       const SmoothingOptions& options, ThreadPool& pool) {
   const std::vector<float> ones(static_cast<std::size_t>(count), 1.0F);
   std::vector<Matrix> thin;
-  for (const SmoothedProduct& product : products) thin.push_back(thinned(product.weights));
+  for (const SmoothedProduct& product : products)
+    thin.push_back(thinned(product.weights, kComparedWeights));
   const bool awq = options.method == SmoothingMethod::awq;
   const auto searched_error = [&](std::span<const float> scales) {
     double sum = 0;
@@ -141,6 +157,12 @@ Smoothing find_scales(std::span<const SmoothedProduct> products, std::int64_t co
   const auto judged_error = [&](std::span<const float> scales) {
     double sum = 0;
     for (const SmoothedProduct& product : products) {
+      if (product.input->train.rows == 0) {
+        sum += scales.empty() ? expected_energy(product)
+                              : expected_error(product, product.weights, spread(product, scales),
+                                               options.grid, pool);
+        continue;
+      }
       const Matrix& held_out = product.input->held_out;
       sum +=
           measured(held_out.rows > 0 ? held_out : product.input->train, product, product.weights,

@@ -17,7 +17,7 @@ enum class SmoothingMethod {
   awq,          // weights rounded to the grid, inputs stay in float
 };
 
-// What the input X of some products looks like.
+// What the input X of some products looks like, seen on data or expected (no rows then).
 struct SmoothingInput {
   std::int64_t channels = 0;
   std::vector<float> batch_min, batch_max;  // of each batch, padding included: [batches, channels]
@@ -56,7 +56,7 @@ struct Smoothing {
 //                batches;
 //   awq          s = E|x|ᵃ (AWQ, Lin et al. 2023), compared by ‖X(W - Q/s)‖ on the train rows.
 // The best is kept if it lowers the error of quantizing held-out rows (train rows where there are
-// none). The result does not depend on the pool. Throws what quantize_rtn() throws.
+// none, the expected error where there are no rows at all). The result does not depend on the pool. Throws what quantize_rtn() throws.
 [[nodiscard]] Smoothing find_scales(std::span<const SmoothedProduct> products, std::int64_t count,
                                     const SmoothingOptions& options, ThreadPool& pool);
 

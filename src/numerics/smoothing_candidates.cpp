@@ -13,8 +13,6 @@ constexpr int kThresholds = 24;  // from kLeastThreshold to 1, evenly by factors
 constexpr double kLeastThreshold = 0.02;
 constexpr double kDead = 1e-5;      // of the largest: below it a channel counts as that large
 constexpr double kMostScale = 1e4;  // and its reciprocal
-// Elements of a weight that candidates are compared on: more outputs than these hardly tell more.
-constexpr std::int64_t kMostElements = std::int64_t{1} << 20;
 
 std::string show(double number) {
   const auto thousandths = static_cast<std::int64_t>(std::lround(number * 1000));
@@ -116,10 +114,9 @@ std::vector<ScaleCandidate> scale_candidates(const Channels& c, const SmoothingO
   return found;
 }
 
-// Every n-th output, so that the search stays cheap.
-Matrix thinned(const Matrix& weights) {
+Matrix thinned(const Matrix& weights, std::int64_t elements) {
   const std::int64_t stride = std::max<std::int64_t>(
-      1, std::min(weights.rows * weights.columns / kMostElements, weights.columns / 64));
+      1, std::min(weights.rows * weights.columns / elements, weights.columns / 64));
   if (stride == 1) return weights;
   Matrix result(weights.rows, (weights.columns + stride - 1) / stride);
   for (std::int64_t j = 0; j < result.rows; ++j) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,7 +28,8 @@ struct ScaleCandidate {
 [[nodiscard]] std::vector<ScaleCandidate> scale_candidates(const Channels& channels,
                                                            const SmoothingOptions& options);
 
-// Every n-th output of large weights, so that a search stays cheap.
-[[nodiscard]] Matrix thinned(const Matrix& weights);
+// Every n-th output of weights that have more than so many elements: a search stays cheap, and more
+// outputs would hardly tell more. At least 64 outputs stay.
+[[nodiscard]] Matrix thinned(const Matrix& weights, std::int64_t elements);
 
 }  // namespace onnxpress

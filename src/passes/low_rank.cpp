@@ -23,7 +23,7 @@ namespace {
 struct Options : UnitOptions {
   std::string method = "whitened";
   std::string by = "energy";
-  double energy = 0.99;
+  double energy = 0.999;
   double ratio = 0.5;
   double max_error = 0.1;
   std::int64_t rank = 64;
@@ -242,7 +242,7 @@ PassInfo low_rank_info() {
       "Replaces the weight of a linear unit by A·B of a lower rank, which multiplies faster and "
       "takes fewer bytes where the rank is below in·out / (in + out). The directions that are "
       "kept are the principal components of the unit's output on data, in the model as it is by "
-      "then (whitened SVD); those of the weight alone (svd) lose about twice as much. Units "
+      "then (whitened SVD); those of the weight alone (svd) lose far more. Units "
       "that do not reach what is asked for with fewer bytes stay, each with its reason: in "
       "trained models that may be all of them, since rounding to INT8 saves more and loses less.",
       describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {

@@ -70,7 +70,7 @@ std::optional<LowRankCorrection> find_correction(const Graph& graph, const Linea
   const bool bias = has_own_bias(graph, unit) && choice.bias;
   const CorrectionOptions options{choice.rank, choice.type, bias, advise_damping(*moments).damping};
   const auto target = [&](const PairGram& rows, bool refit) {
-    return refit ? ridge_refit(w, rows, choice.refit_strength, bias, pool) : w;
+    return refit ? RidgeRefit(rows, choice.refit_strength, bias, pool).refit(w, pool) : w;
   };
   const auto correct = [&](const Matrix& q, const PairGram& rows, bool refit) {
     return solve_correction(target(rows, refit), q, rows.edited, options, pool);
@@ -80,7 +80,7 @@ std::optional<LowRankCorrection> find_correction(const Graph& graph, const Linea
   Matrix judged = dequantized_matrix(solved.q);
   if (solved.way.starts_with(name(WeightMethod::gptq))) {
     const bool refitted = solved.way.find("refitted") != std::string::npos;
-    const GptqFactor factor = factor_for_gptq(moments->train.edited, gptq);
+    const GptqFactor factor = factor_for_gptq(moments->train.edited, gptq, pool);
     judged = dequantized_matrix(
         quantize_gptq(target(moments->train, refitted), factor, solved.q.grid, gptq, pool).q);
   }

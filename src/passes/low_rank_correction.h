@@ -17,7 +17,7 @@ struct CorrectionChoice {
   FactorType type = FactorType::int8;
   bool bias = true;             // the bias may take the mean error
   bool refit = true;            // try to correct towards weights refitted to the original's outputs
-  double refit_strength = 0.1;  // see ridge_refit()
+  double refit_strength = 0.1;  // see RidgeRefit
   bool unseen = false;          // nobody keeps the result: one of the right size will do
 };
 

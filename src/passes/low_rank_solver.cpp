@@ -165,7 +165,7 @@ SolvedFactors solve_low_rank(const Matrix& w, bool own_bias, const StageMoments*
       judge.consider(leading(factors, rank), "whitened", figures);
       if (options.refit) {
         const Matrix wanted =
-            ridge_refit(w, moments->train, options.refit_strength, own_bias, pool);
+            RidgeRefit(moments->train, options.refit_strength, own_bias, pool).refit(w, pool);
         judge.consider(factor_low_rank(wanted, h, rank, pool), "whitened, refitted", figures);
       }
     }

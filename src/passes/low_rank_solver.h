@@ -22,7 +22,7 @@ enum class RankRule {
 struct LowRankOptions {
   bool whitened = true;  // else the plain SVD of the weight
   RankRule rule = RankRule::energy;
-  double energy = 0.99;
+  double energy = 0.999;
   double ratio = 0.5;
   double max_error = 0.1;
   std::int64_t rank = 64;

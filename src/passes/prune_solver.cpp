@@ -73,11 +73,12 @@ void prune_on_data(const Matrix& w, bool own_bias, const StageMoments& moments,
     GptqOptions gptq;
     gptq.damping = advise_damping(moments).damping;
     gptq.activation_order = !options.pattern.grouped();
-    const GptqFactor factor = factor_for_gptq(inputs, gptq);
+    const GptqFactor factor = factor_for_gptq(inputs, gptq, pool);
     const SparseGptOptions sparse{.sweeps = options.refine_sweeps};
     consider(prune_sparse_gpt(w, factor, options.pattern, sparse, pool).w, "sparsegpt");
     if (options.refit) {
-      const Matrix wanted = ridge_refit(w, moments.train, options.refit_strength, bias, pool);
+      const Matrix wanted =
+          RidgeRefit(moments.train, options.refit_strength, bias, pool).refit(w, pool);
       consider(prune_sparse_gpt(wanted, factor, options.pattern, sparse, pool).w,
                "sparsegpt, refitted");
     }

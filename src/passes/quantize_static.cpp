@@ -32,7 +32,7 @@ struct Options : UnitOptions {
   bool shift = true;
   bool search = true;
   double damping = 0;
-  bool refit = true;
+  bool refit = false;
   double refit_strength = 0.1;
   bool bias_correction = true;
 };
@@ -170,10 +170,10 @@ class QuantizeStatic : public Pass {
     const ActivationChoice choice =
         choose_activation_grid(input, side_by_side(weights), options, work.context.pool());
     const ActivationGrid& grid = choice.grid;
-    const StageMoments moments = source.moments(stage.input, &grid);
+    StageMoments moments = source.moments(stage.input, &grid);
     SolverOptions solving = solver_options(moments, stage, work);
     solving.ridge = solving.ridge && source.is_measured();
-    StageSolver solver(&moments, solving, work.context.pool());
+    StageSolver solver(std::move(moments), solving, work.context.pool());
     const ValueId x = pack_static_input(graph, stage.input, grid, graph.value(stage.input).name);
     for (std::size_t i = 0; i < stage.rows.size(); ++i) {
       const std::size_t row = stage.rows[i];

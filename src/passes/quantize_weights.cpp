@@ -177,12 +177,12 @@ class QuantizeWeights : public Pass {
           moments.reset();
         }
       }
-      const SolverOptions options =
+      const SolverOptions solving =
           moments ? solver_options(*moments, stage, work) : solver_options(work.method);
-      StageSolver solver(moments && solves_on_data() ? &*moments : nullptr, options,
-                         context.pool());
-      work.moments = moments ? &*moments : nullptr;
-      work.gptq = options.gptq;
+      work.gptq = solving.gptq;
+      work.moments = corrects() ? moments : std::nullopt;
+      if (!solves_on_data()) moments.reset();
+      StageSolver solver(std::move(moments), solving, context.pool());
       for (const std::size_t row : stage.rows) solve(row, solver, work);
     }
     context.edited();
@@ -201,7 +201,7 @@ class QuantizeWeights : public Pass {
     std::map<ValueId, NBitsWeight> packed{};  // weights, by what they were
     std::size_t seen = 0;
     std::string source{};                   // of the stage's data, as a remark
-    const StageMoments* moments = nullptr;  // of the stage; nullptr without data
+    std::optional<StageMoments> moments{};  // of the stage, for corrections
     GptqOptions gptq{};
     [[nodiscard]] double done_share() const {
       return static_cast<double>(seen) / static_cast<double>(plan.units.size());
@@ -283,8 +283,8 @@ class QuantizeWeights : public Pass {
         solve(*weight_ref(weight, matrix_layout(unit.layout)), has_own_bias(graph, unit), solver,
               no_fold.empty() ? work.method : WeightMethod::gptq);
     const CorrectionChoice choice = correction_choice(work.context);
-    const auto correction =
-        find_correction(graph, unit, work.moments, choice, work.gptq, solved, work.context.pool());
+    const auto correction = find_correction(graph, unit, work.moments ? &*work.moments : nullptr,
+                                            choice, work.gptq, solved, work.context.pool());
     if (!solved.bias_change.empty()) add_to_bias(graph, unit, solved.bias_change);
     if (storage_ == Storage::matmul_nbits) {
       work.packed[unit.weight] = pack_matmul_nbits(graph, solved.q, name);

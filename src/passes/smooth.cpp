@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <set>
 #include <utility>
 
@@ -98,11 +99,12 @@ class Smooth : public Pass {
             : "the calibration file has no rows: calibrate with --keep-rows 256";
     if (!data && context.calibration() != nullptr) plan.warnings.push_back(missing);
     for (const SmoothingGroup& group : found.groups) {
+      const bool known = data || expected_norm(context, view, found, group) != nullptr;
       for (const UnitIndex i : group.units) {
-        plan.units[i].decision = data ? Decision::change : Decision::keep;
-        plan.units[i].reason = data ? where(found, group, view) : missing;
+        plan.units[i].decision = known ? Decision::change : Decision::keep;
+        plan.units[i].reason = known ? where(found, group, view) : missing;
       }
-      if (data && !group.fold) {
+      if (known && !group.fold) {
         plan.units[group.units.front()].bytes_after += 4 * view.units()[group.units.front()].in;
       }
     }
@@ -116,6 +118,10 @@ class Smooth : public Pass {
     const SmoothingGroups found = groups(context);
     if (context.dry_run()) {  // what the scales are makes no difference to the size
       for (const SmoothingGroup& group : found.groups) {
+        if (!has_smoothing_inputs(context) &&
+            expected_norm(context, view, found, group) == nullptr) {
+          continue;
+        }
         const std::vector<float> ones(scale_count(found, group, view), 1.0F);
         if (!group.fold) insert_mul(context.graph(), view, group, ones);
         result.changed += group.units.size();
@@ -125,6 +131,16 @@ class Smooth : public Pass {
     }
     Work work{context, view, found, context.model(), {}, std::vector<bool>(found.groups.size()),
               result};
+    if (!has_smoothing_inputs(context)) {
+      for (std::size_t g = 0; g < found.groups.size(); ++g) {
+        const auto* norm = expected_norm(context, view, found, found.groups[g]);
+        if (norm == nullptr) continue;
+        work.inputs = expected_inputs(found.groups[g], *norm, work);
+        smooth(g, work);
+      }
+      context.edited();
+      return result;
+    }
     observe_smoothing_inputs(
         work.original, wanted_values(work), context, [&](double share) { context.step(share); },
         [&](ValueId value, SmoothingInput&& input) {
@@ -148,6 +164,48 @@ class Smooth : public Pass {
     std::vector<bool> done;  // groups
     PassResult& result;
   };
+
+  // Without data, what a norm puts out is all that is known of an input.
+  [[nodiscard]] const patterns::NormMatch* expected_norm(const PassContext& context,
+                                                         const TransformerView& view,
+                                                         const SmoothingGroups& found,
+                                                         const SmoothingGroup& group) const {
+    if (context.calibration() != nullptr || smoothing_.method != SmoothingMethod::smoothquant) {
+      return nullptr;
+    }
+    if (group.fold) {
+      const auto& norm = found.folds.folds[*group.fold].norm;
+      return norm ? &view.norms()[*norm].match : nullptr;
+    }
+    const ValueId input = view.units()[group.units.front()].input;
+    const auto norm = std::ranges::find_if(
+        view.norms(), [&](const Norm& one) { return one.match.output == input; });
+    return norm == view.norms().end() ? nullptr : &norm->match;
+  }
+
+  static std::map<ValueId, SmoothingInput> expected_inputs(const SmoothingGroup& group,
+                                                           const patterns::NormMatch& norm,
+                                                           const Work& work) {
+    const Tensor* gain = vector_constant(work.original.graph, norm.gain);
+    const Tensor* shift = vector_constant(work.original.graph, norm.shift);
+    std::map<ValueId, SmoothingInput> inputs;
+    if (!group.fold) {
+      const LinearUnit& unit = work.view.units()[group.units.front()];
+      std::vector<std::int32_t> columns(static_cast<std::size_t>(unit.in));
+      std::iota(columns.begin(), columns.end(), 0);
+      inputs.emplace(unit.input, expected_of_norm(gain, shift, columns));
+      return inputs;
+    }
+    const ChannelFold& fold = work.found.folds.folds[*group.fold];
+    for (const ChannelReader& reader : fold.readers) {
+      std::vector<std::int32_t> columns;
+      for (const std::int32_t channel : reader.channel) {
+        columns.push_back(fold.columns[static_cast<std::size_t>(channel)]);
+      }
+      inputs.emplace(work.view.units()[reader.unit].input, expected_of_norm(gain, shift, columns));
+    }
+    return inputs;
+  }
 
   [[nodiscard]] SmoothingGroups groups(PassContext& context) const {
     UnitOptions selection;

@@ -68,14 +68,32 @@ void SmoothingObserver::add_range(const Tensor& tensor) {
   std::vector<float> low(width, 0);
   std::vector<float> high(width, 0);
   const auto values = tensor.as<float>();
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const float x = values[i];
-    if (!std::isfinite(x)) continue;
-    low[i % width] = std::min(low[i % width], x);
-    high[i % width] = std::max(high[i % width], x);
+  for (std::size_t row = 0; row + width <= values.size(); row += width) {
+    for (std::size_t j = 0; j < width; ++j) {
+      const float x = std::isfinite(values[row + j]) ? values[row + j] : 0;
+      low[j] = std::min(low[j], x);
+      high[j] = std::max(high[j], x);
+    }
   }
   input_.batch_min.insert(input_.batch_min.end(), low.begin(), low.end());
   input_.batch_max.insert(input_.batch_max.end(), high.begin(), high.end());
+}
+
+SmoothingInput expected_of_norm(const Tensor* gain, const Tensor* shift,
+                                std::span<const std::int32_t> columns) {
+  constexpr double kReach = 4;  // deviations that a batch reaches on each side
+  SmoothingInput input;
+  input.channels = static_cast<std::int64_t>(columns.size());
+  for (const std::int32_t column : columns) {
+    const auto at = static_cast<std::size_t>(column);
+    const double deviation = gain == nullptr ? 1 : std::fabs(static_cast<double>(gain->as<float>()[at]));
+    const double mean = shift == nullptr ? 0 : static_cast<double>(shift->as<float>()[at]);
+    input.batch_min.push_back(static_cast<float>(mean - kReach * deviation));
+    input.batch_max.push_back(static_cast<float>(mean + kReach * deviation));
+    input.energy.push_back(mean * mean + deviation * deviation);
+    input.mean_abs.push_back(std::sqrt(input.energy.back()));
+  }
+  return input;
 }
 
 bool has_smoothing_inputs(const PassContext& context) {

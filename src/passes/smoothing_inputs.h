@@ -37,6 +37,11 @@ void observe_smoothing_inputs(const Model& model, std::span<const ValueId> value
                               const std::function<void(double)>& progress,
                               const std::function<void(ValueId, SmoothingInput&&)>& take);
 
+// What y = x̂·gain + shift is expected to look like where x̂ is normalised: channels of standard
+// normal numbers. gain and shift may be nullptr: ones, zeros. Channel i is their column columns[i].
+[[nodiscard]] SmoothingInput expected_of_norm(const Tensor* gain, const Tensor* shift,
+                                              std::span<const std::int32_t> columns);
+
 // Whether there are data, or a calibration file with rows.
 [[nodiscard]] bool has_smoothing_inputs(const PassContext& context);
 

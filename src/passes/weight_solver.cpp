@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "numerics/clip_on_output.h"
-#include "numerics/output_error.h"
 #include "numerics/quantize_hqq.h"
 #include "numerics/quantize_rtn.h"
 #include "numerics/ridge_refit.h"
@@ -15,24 +14,17 @@
 namespace onnxpress {
 
 struct StageSolver::Rows {
-  explicit Rows(const PairGram& given) : moments(given) {}
-  Rows(const PairGram& a, const PairGram& b)
-      : sum{a.edited, a.original.sums(), a.cross}, moments(sum) {
-    sum.edited += b.edited;
-    sum.original += b.original.sums();
-    sum.cross += b.cross;
-  }
-  PairGram sum;  // of two parts; else empty
-  const PairGram& moments;
-  std::optional<GptqFactor> factored;
-  std::optional<PairJudge> judging;
-  const GptqFactor& factor(const GptqOptions& options) {
-    if (!factored) factored = factor_for_gptq(moments.edited, options);
+  PairGram moments;
+  std::optional<GptqFactor> factored{};
+  std::optional<RidgeRefit> refits[2]{};  // weights with a bias that may follow: [1]
+  const GptqFactor& factor(const GptqOptions& options, ThreadPool& pool) {
+    if (!factored) factored = factor_for_gptq(moments.edited, options, pool);
     return *factored;
   }
-  const PairJudge& judge() {
-    if (!judging) judging.emplace(moments);
-    return *judging;
+  const RidgeRefit& refit(double strength, bool centred, ThreadPool& pool) {
+    std::optional<RidgeRefit>& refit = refits[centred ? 1 : 0];
+    if (!refit) refit.emplace(moments, strength, centred, pool);
+    return *refit;
   }
 };
 
@@ -71,21 +63,31 @@ std::string_view name(WeightMethod method) {
   return "";
 }
 
-StageSolver::StageSolver(const StageMoments* moments, const SolverOptions& options,
+StageSolver::StageSolver(std::optional<StageMoments> moments, const SolverOptions& options,
                          ThreadPool& pool)
-    : moments_(moments), options_(options), pool_(pool) {
-  if (moments == nullptr) return;
-  train_ = std::make_unique<Rows>(moments->train);
-  held_out_ = std::make_unique<Rows>(moments->held_out);
-  all_ = std::make_unique<Rows>(moments->train, moments->held_out);
+    : options_(options), pool_(pool) {
+  if (!moments || moments->train.edited.rows == 0 || moments->held_out.edited.rows == 0) return;
+  judge_.emplace(moments->held_out);
+  held_out_ = std::move(moments->held_out);
+  held_out_.original = held_out_.original.sums();
+  train_ = std::make_unique<Rows>(Rows{std::move(moments->train)});
 }
 
 StageSolver::~StageSolver() = default;
 
+StageSolver::Rows& StageSolver::all() {
+  if (!all_) {
+    all_ = std::make_unique<Rows>(Rows{std::move(held_out_)});
+    all_->moments.edited += train_->moments.edited;
+    all_->moments.original += train_->moments.original.sums();
+    all_->moments.cross += train_->moments.cross;
+  }
+  return *all_;
+}
+
 SolvedWeight StageSolver::solve(const WeightRef& w, bool own_bias, const Grid& grid,
                                 WeightMethod method) {
-  const bool on_data = method != WeightMethod::hqq && moments_ != nullptr &&
-                       moments_->train.edited.rows > 0 && moments_->held_out.edited.rows > 0;
+  const bool on_data = method != WeightMethod::hqq && judge_;
   SolvedWeight solved = on_data ? solve_on_data(to_matrix(w), own_bias, grid, method)
                                 : solve_alone(to_matrix(w), grid, method);
   solved.q = with_layout(std::move(solved.q), w.layout);
@@ -108,21 +110,26 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias, const Gr
                                         WeightMethod method) {
   const auto target = [&](Rows& rows, const Way& way) {
     if (!way.ridge) return w;
-    return ridge_refit(w, rows.moments, options_.ridge_strength, own_bias && options_.bias, pool_);
+    return rows.refit(options_.ridge_strength, own_bias && options_.bias, pool_).refit(w, pool_);
   };
+  std::optional<QuantizedMatrix> ranges;  // of the weights themselves, searched once, on all rows
   const auto quantize = [&](Rows& rows, const Way& way, const Matrix& wanted) {
-    if (way.method == WeightMethod::gptq) {
-      return quantize_gptq(wanted, rows.factor(options_.gptq), grid, options_.gptq, pool_).q;
-    }
+    const GptqFactor& factor = rows.factor(options_.gptq, pool_);
     if (way.method == WeightMethod::awq) {
-      return quantize_clipped_on_output(wanted, rows.factor(options_.gptq).gram, grid,
-                                        options_.clip ? kClipSteps : 0, pool_);
+      return quantize_clipped_on_output(wanted, factor.gram, grid, options_.clip ? kClipSteps : 0,
+                                        pool_);
     }
-    const auto& energy = rows.factor(options_.gptq).energy;
-    return quantize_clipped(wanted, energy, grid, options_.clip ? options_.gptq.clip_steps : 0,
-                            pool_);
+    const int steps = options_.clip ? options_.gptq.clip_steps : 0;
+    if (way.method == WeightMethod::rtn) {
+      return quantize_clipped(wanted, factor.energy, grid, steps, pool_);
+    }
+    if (way.ridge) return quantize_gptq(wanted, factor, grid, options_.gptq, pool_).q;
+    if (!ranges)
+      ranges = quantize_clipped(w, all().factor(options_.gptq, pool_).energy, grid,
+                                options_.gptq.clip_steps, pool_);
+    return quantize_gptq_in_ranges(w, factor, *ranges, options_.gptq, pool_).q;
   };
-  const PairJudge& judge = held_out_->judge();
+  const PairJudge& judge = *judge_;
   const PairJudge::Target goal = judge.target(w, pool_);
 
   SolvedWeight solved;
@@ -160,9 +167,9 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias, const Gr
   if (options_.ridge) consider({method, true, false});
 
   solved.q =
-      any ? quantize(*all_, best, target(*all_, best)) : quantize_rtn(weight_ref(w), grid, pool_);
+      any ? quantize(all(), best, target(all(), best)) : quantize_rtn(weight_ref(w), grid, pool_);
   const Matrix q = dequantized_matrix(solved.q);
-  if (best.bias) solved.bias_change = mean_error(w, q, all_->moments);
+  if (best.bias) solved.bias_change = mean_error(w, q, all().moments);
   solved.way = any ? describe(best) : "rtn";
   solved.figures.emplace_back("output_error", least);
   solved.figures.emplace_back("rounding_error", rounding);

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/thread_pool.h"
 #include "calib/moments.h"
 #include "numerics/gptq.h"
+#include "numerics/output_error.h"
 #include "numerics/quantized_matrix.h"
 #include "passes/pass.h"
 
@@ -44,8 +46,8 @@ struct SolvedWeight {
 // weights solved for the training rows; the codes that are kept are solved for all rows.
 class StageSolver {
  public:
-  // `moments` may be nullptr: then nothing but the weights counts. They must outlive the solver.
-  StageSolver(const StageMoments* moments, const SolverOptions& options, ThreadPool& pool);
+  // Without moments nothing but the weights counts.
+  StageSolver(std::optional<StageMoments> moments, const SolverOptions& options, ThreadPool& pool);
   ~StageSolver();
   StageSolver(const StageSolver&) = delete;
   StageSolver& operator=(const StageSolver&) = delete;
@@ -67,11 +69,13 @@ class StageSolver {
   [[nodiscard]] SolvedWeight solve_on_data(const Matrix& w, bool own_bias, const Grid& grid,
                                            WeightMethod method);
   [[nodiscard]] SolvedWeight solve_alone(const Matrix& w, const Grid& grid, WeightMethod method);
+  [[nodiscard]] Rows& all();
 
-  const StageMoments* moments_;
   SolverOptions options_;
   ThreadPool& pool_;
-  std::unique_ptr<Rows> train_, held_out_, all_;
+  std::optional<PairJudge> judge_;  // on held-out rows
+  PairGram held_out_;               // until all() adds it to the others
+  std::unique_ptr<Rows> train_, all_;
 };
 
 }  // namespace onnxpress

@@ -46,7 +46,7 @@ TEST(Gptq, EqualsRoundToNearestOnTheSameGridsWhereInputsAreUncorrelated) {
   for (const Grid& grid : kGrids) {
     for (const int clip : {0, 20}) {
       const GptqOptions options{.clip_steps = clip, .refine_sweeps = 0};
-      const auto factor = factor_for_gptq(identity(96), options);
+      const auto factor = factor_for_gptq(identity(96), options, pool);
       const QuantizedMatrix q = quantize_gptq(w, factor, grid, options, pool).q;
       EXPECT_EQ(q, quantize_clipped(w, {}, grid, clip, pool)) << to_string(grid);
       if (clip > 0) continue;
@@ -62,7 +62,7 @@ TEST(Gptq, LosesFarLessThanRoundToNearestOnHeldOutRows) {
   const Gram held_out = gram_of(activations(1000, 256, 4));
   for (const Grid& grid : kGrids) {
     const GptqOptions options;
-    const auto factor = factor_for_gptq(seen, options);
+    const auto factor = factor_for_gptq(seen, options, pool);
     const Matrix q = dequantized_matrix(quantize_gptq(w, factor, grid, options, pool).q);
     const Matrix rtn = dequantized_matrix(quantize_rtn(weight_ref(w), grid, pool));
     EXPECT_LE(output_error(w, q, held_out, pool), 0.65 * output_error(w, rtn, held_out, pool))
@@ -75,7 +75,7 @@ TEST(Gptq, CountsTheLossThatItMakes) {
   const Matrix w = gaussian(128, 40, 5, 0.05F);
   for (const bool ordered : {false, true}) {
     const GptqOptions options{.activation_order = ordered, .refine_sweeps = 0};
-    const auto factor = factor_for_gptq(gram_of(activations(900, 128, 6)), options);
+    const auto factor = factor_for_gptq(gram_of(activations(900, 128, 6)), options, pool);
     const GptqResult result = quantize_gptq(w, factor, {4, 32, false}, options, pool);
     const double expected = trace(w, dequantized_matrix(result.q), factor.gram);
     EXPECT_NEAR(result.loss / expected, 1, 1e-3);
@@ -89,7 +89,7 @@ TEST(Gptq, RefinementNeverMakesTheLossLarger) {
     double last = 0;
     for (const int sweeps : {0, 1, 2, 4}) {
       const GptqOptions options{.refine_sweeps = sweeps};
-      const auto factor = factor_for_gptq(gram_of(activations(1000, 192, 8)), options);
+      const auto factor = factor_for_gptq(gram_of(activations(1000, 192, 8)), options, pool);
       const Matrix q = dequantized_matrix(quantize_gptq(w, factor, grid, options, pool).q);
       const double loss = trace(w, q, factor.gram);
       if (sweeps > 0) {
@@ -101,14 +101,14 @@ TEST(Gptq, RefinementNeverMakesTheLossLarger) {
 }
 
 TEST(Gptq, GivesTheSameForAnyNumberOfThreads) {
-  const Matrix w = gaussian(160, 200, 9);
-  const auto factor = factor_for_gptq(gram_of(activations(500, 160, 10)), {});
-  ThreadPool one(1);
-  const QuantizedMatrix expected = quantize_gptq(w, factor, {4, 32, false}, {}, one).q;
-  for (const int threads : {2, 8}) {
+  const Matrix w = gaussian(320, 200, 9);
+  const Gram gram = gram_of(activations(500, 320, 10));
+  const auto quantized = [&](int threads) {
     ThreadPool pool(threads);
-    EXPECT_EQ(quantize_gptq(w, factor, {4, 32, false}, {}, pool).q, expected);
-  }
+    return quantize_gptq(w, factor_for_gptq(gram, {}, pool), {4, 32, false}, {}, pool).q;
+  };
+  const QuantizedMatrix expected = quantized(1);
+  for (const int threads : {2, 8}) EXPECT_EQ(quantized(threads), expected);
 }
 
 TEST(Gptq, IsIndifferentToTheOrderOfInputsWhereGroupsAreSingle) {
@@ -125,9 +125,10 @@ TEST(Gptq, IsIndifferentToTheOrderOfInputsWhereGroupsAreSingle) {
   }
   const GptqOptions options{.refine_sweeps = 0};
   const Grid grid{4, 0, false};
-  const GptqResult a = quantize_gptq(w, factor_for_gptq(gram_of(x), options), grid, options, pool);
-  const GptqResult b =
-      quantize_gptq(turned_w, factor_for_gptq(gram_of(turned_x), options), grid, options, pool);
+  const GptqResult a =
+      quantize_gptq(w, factor_for_gptq(gram_of(x), options, pool), grid, options, pool);
+  const GptqResult b = quantize_gptq(turned_w, factor_for_gptq(gram_of(turned_x), options, pool),
+                                     grid, options, pool);
   EXPECT_NEAR(a.loss / b.loss, 1, 1e-2);
 }
 
@@ -146,7 +147,7 @@ TEST(Gptq, StaysFiniteOnOddInputs) {
   for (std::int64_t i = 0; i < 96; ++i) w(i, 3) = 1e-42F;
   for (const Gram& gram : {gram_of(x), Gram(96), identity(96)}) {
     for (const Grid& grid : kGrids) {
-      const auto factor = factor_for_gptq(gram, {});
+      const auto factor = factor_for_gptq(gram, {}, pool);
       const Matrix q = dequantized_matrix(quantize_gptq(w, factor, grid, {}, pool).q);
       for (std::int64_t i = 0; i < 96; ++i) {
         EXPECT_EQ(q(i, 1), 0);
@@ -155,8 +156,9 @@ TEST(Gptq, StaysFiniteOnOddInputs) {
     }
   }
   w(0, 0) = NAN;
-  EXPECT_THROW((void)quantize_gptq(w, factor_for_gptq(gram_of(x), {}), {4, 32, true}, {}, pool),
-               Error);
+  EXPECT_THROW(
+      (void)quantize_gptq(w, factor_for_gptq(gram_of(x), {}, pool), {4, 32, true}, {}, pool),
+      Error);
 }
 
 TEST(ClippedRounding, IsNeverWorseThanTheFullRangeInItsOwnMeasure) {

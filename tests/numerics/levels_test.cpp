@@ -3,6 +3,9 @@
 // otherwise they differ by rounding, as sums in another order do.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "correlated.h"
 #include "numerics/dense/level.h"
 
@@ -56,13 +59,14 @@ TEST(Levels, WithoutDataGridsAndCodesAreTheSameToTheBit) {
 }
 
 TEST(Levels, FactorsDifferByRoundingOnly) {
+  ThreadPool pool(2);
   const Gram gram = test::gram_of(activations(400, kRows, 2));
   std::vector<std::vector<float>> factors;
   for (const Level* level : levels()) {
     std::vector<double> h = gram.xx;
     for (std::int64_t j = 0; j < kRows; ++j) h[static_cast<std::size_t>(j * kRows + j)] *= 1.01;
     std::vector<float> upper(h.size());
-    ASSERT_TRUE(level->inverse_factor(h.data(), kRows, upper.data()));
+    ASSERT_TRUE(level->inverse_factor(h.data(), kRows, upper.data(), pool));
     factors.push_back(upper);
     double error = 0;
     double size = 0;
@@ -85,6 +89,77 @@ TEST(Levels, ProductsDifferByRoundingOnly) {
     std::vector<float> c(expected.size());
     level->multiply(a.values.data(), b.values.data(), c.data(), a.rows, a.columns, b.columns);
     for (std::size_t i = 0; i < c.size(); ++i) ASSERT_NEAR(c[i], expected[i], 1e-4);
+  }
+}
+
+TEST(Levels, FactorsSolveWhatTheyAreFactorsOf) {
+  constexpr std::int64_t kSize = 333;  // several blocks, the last one ragged
+  constexpr std::int64_t kOutputs = 70;
+  ThreadPool pool(2);
+  Gram gram = test::gram_of(activations(600, kSize, 5));
+  for (std::int64_t j = 0; j < kSize; ++j) gram.xx[static_cast<std::size_t>(j * kSize + j)] += 1;
+  const Matrix x = gaussian(kSize, kOutputs, 6);
+  std::vector<double> b(x.values.size());
+  for (std::int64_t i = 0; i < kSize; ++i) {
+    for (std::int64_t o = 0; o < kOutputs; ++o) {
+      double sum = 0;
+      for (std::int64_t j = 0; j < kSize; ++j) sum += gram.at(i, j) * static_cast<double>(x(j, o));
+      b[static_cast<std::size_t>(i * kOutputs + o)] = sum;
+    }
+  }
+  for (const Level* level : levels()) {
+    std::vector<double> h = gram.xx;
+    std::vector<double> solved = b;
+    ASSERT_TRUE(level->cholesky(h.data(), kSize, pool));
+    level->solve_factored(h.data(), kSize, solved.data(), kOutputs, pool);
+    for (std::size_t i = 0; i < solved.size(); ++i) ASSERT_NEAR(solved[i], x.values[i], 1e-6);
+  }
+}
+
+TEST(Levels, RefuseToFactorWhatIsNotPositiveDefinite) {
+  ThreadPool pool(2);
+  for (const Level* level : levels()) {
+    std::vector<double> h(kRows * kRows);
+    for (std::int64_t j = 0; j < kRows; ++j) h[static_cast<std::size_t>(j * kRows + j)] = 1;
+    h.back() = -1;
+    EXPECT_FALSE(level->cholesky(h.data(), kRows, pool));
+  }
+}
+
+TEST(Levels, RoundInputsToTheSameCodes) {
+  const Matrix x = gaussian(37, kRows, 7);
+  std::vector<float> scale(kRows);
+  std::vector<float> zero(kRows);
+  for (std::size_t j = 0; j < scale.size(); ++j) {
+    scale[j] = 0.001F * static_cast<float>(j + 1);
+    zero[j] = static_cast<float>(j % 256);
+  }
+  constexpr float kStep = 0.03F;
+  for (const Level* level : levels()) {
+    std::vector<float> rounded(x.values.size());
+    level->round_inputs(x.values.data(), scale.data(), zero.data(), kStep, x.rows, kRows,
+                        rounded.data());
+    for (std::size_t i = 0; i < rounded.size(); ++i) {
+      const std::size_t j = i % scale.size();
+      const float code =
+          std::clamp(std::nearbyint(x.values[i] / scale[j]) + zero[j], 0.0F, 255.0F) - zero[j];
+      ASSERT_EQ(rounded[i], code * kStep) << i;
+    }
+  }
+}
+
+TEST(Levels, DistancesDifferByRoundingOnly) {
+  const Matrix a = gaussian(97, kRows, 8);
+  const Matrix b = gaussian(97, kRows, 9);
+  double expected = 0;
+  for (std::size_t i = 0; i < a.values.size(); ++i) {
+    const double d = static_cast<double>(a.values[i]) - static_cast<double>(b.values[i]);
+    expected += d * d;
+  }
+  for (const Level* level : levels()) {
+    const double distance = level->squared_distance(a.values.data(), b.values.data(),
+                                                    static_cast<std::int64_t>(a.values.size()));
+    EXPECT_NEAR(distance, expected, 1e-5 * expected);
   }
 }
 

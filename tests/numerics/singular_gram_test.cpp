@@ -76,7 +76,7 @@ std::vector<Odd> broken() {
 
 QuantizedMatrix solve(const Matrix& w, const Gram& gram, const GptqOptions& options) {
   ThreadPool pool(2);
-  return quantize_gptq(w, factor_for_gptq(gram, options), kGrid, options, pool).q;
+  return quantize_gptq(w, factor_for_gptq(gram, options, pool), kGrid, options, pool).q;
 }
 
 void expect_finite(const std::vector<float>& values) {
@@ -84,10 +84,11 @@ void expect_finite(const std::vector<float>& values) {
 }
 
 TEST(SingularGram, IsFactoredWithWhatDampingItNeeds) {
+  ThreadPool pool(2);
   for (const double damping : {0.0, 0.01, 1.0}) {
     for (const Odd& odd : singular()) {
       SCOPED_TRACE(odd.name);
-      const GptqFactor factor = factor_for_gptq(odd.gram, {.damping = damping});
+      const GptqFactor factor = factor_for_gptq(odd.gram, {.damping = damping}, pool);
       EXPECT_GE(factor.damping, damping);
       expect_finite(factor.upper);
       for (std::int64_t j = 0; j < kSize; ++j) {
@@ -145,7 +146,7 @@ TEST(RidgeRefit, LeavesWeightsFiniteWhateverTheMoments) {
     moments.cross.rows = odd.gram.rows;
     for (const bool centred : {false, true}) {
       for (const double strength : {0.0, 0.1}) {
-        const Matrix refitted = ridge_refit(w, moments, strength, centred, pool);
+        const Matrix refitted = RidgeRefit(moments, strength, centred, pool).refit(w, pool);
         expect_finite(refitted.values);
       }
     }
@@ -156,7 +157,7 @@ TEST(RidgeRefit, OfTheOriginalsOwnInputsIsTheWeightItself) {
   ThreadPool pool(2);
   const Matrix w = gaussian(kSize, 40, 6);
   const Matrix x = activations(400, kSize, 7);
-  const Matrix refitted = ridge_refit(w, test::pair_of(x, x), 0.1, false, pool);
+  const Matrix refitted = RidgeRefit(test::pair_of(x, x), 0.1, false, pool).refit(w, pool);
   EXPECT_LT(test::relative_distance(w, refitted), 1e-5);
 }
 
@@ -191,7 +192,8 @@ TEST(RidgeRefit, NeverMakesTheErrorOfDriftedInputsLarger) {
       };
       for (const bool centred : {false, true}) {
         const double before = error(w, centred);
-        const double after = error(ridge_refit(w, moments, strength, centred, pool), centred);
+        const double after =
+            error(RidgeRefit(moments, strength, centred, pool).refit(w, pool), centred);
         EXPECT_LE(after, before * (1 + 1e-4) + 1e-5) << drift << ", " << strength;
         if (drift >= 0.3F && strength <= 0.1) {
           EXPECT_LT(after, 0.97 * before) << drift;

@@ -70,7 +70,7 @@ TEST(SparseGpt, MakesExactlyThePattern) {
   ThreadPool pool(2);
   for (const std::int64_t in : {128, 130, 3}) {  // the last group may not be full
     const Matrix w = gaussian(in, 70, 1);
-    const auto factor = factor_for_gptq(gram_of(activations(600, in, 2)), kModelOrder);
+    const auto factor = factor_for_gptq(gram_of(activations(600, in, 2)), kModelOrder, pool);
     for (const SparsityPattern& pattern : kPatterns) {
       if (in == 3 && !pattern.grouped()) continue;
       const SparseGptResult result = prune_sparse_gpt(w, factor, pattern, {.sweeps = 2}, pool);
@@ -84,7 +84,7 @@ TEST(SparseGpt, MakesExactlyThePattern) {
 TEST(SparseGpt, IsMagnitudePruningWhereInputsAreUncorrelated) {
   ThreadPool pool(2);
   const Matrix w = gaussian(96, 70, 3);
-  const auto factor = factor_for_gptq(identity(96), kModelOrder);
+  const auto factor = factor_for_gptq(identity(96), kModelOrder, pool);
   for (const SparsityPattern& pattern : kPatterns) {
     for (const int sweeps : {0, 2}) {
       const Matrix expected = masked(w, least_mask(w, {}, pattern, pool));
@@ -100,7 +100,7 @@ TEST(SparseGpt, CountsTheLossThatItMakes) {
   const Matrix w = gaussian(160, 40, 4, 0.05F);
   for (const bool ordered : {false, true}) {
     const GptqOptions options{.activation_order = ordered};
-    const auto factor = factor_for_gptq(gram_of(activations(900, 160, 5)), options);
+    const auto factor = factor_for_gptq(gram_of(activations(900, 160, 5)), options, pool);
     const SparseGptResult result = prune_sparse_gpt(w, factor, {0, 0, 0.5}, {.block = 48}, pool);
     EXPECT_NEAR(result.loss / trace(w, result.w, factor.gram), 1, 1e-3);
   }
@@ -109,7 +109,7 @@ TEST(SparseGpt, CountsTheLossThatItMakes) {
 TEST(SparseGpt, SweepsNeverMakeTheLossLarger) {
   ThreadPool pool(2);
   const Matrix w = gaussian(160, 40, 6, 0.05F);
-  const auto factor = factor_for_gptq(gram_of(activations(900, 160, 7)), kModelOrder);
+  const auto factor = factor_for_gptq(gram_of(activations(900, 160, 7)), kModelOrder, pool);
   for (const SparsityPattern& pattern : kPatterns) {
     double last = INFINITY;
     for (const int sweeps : {0, 1, 3}) {
@@ -124,7 +124,7 @@ TEST(SparseGpt, SweepsNeverMakeTheLossLarger) {
 TEST(SparseGpt, LosesFarLessThanMagnitudeOnHeldOutRows) {
   ThreadPool pool(2);
   const Matrix w = gaussian(256, 128, 8, 0.05F);
-  const auto factor = factor_for_gptq(gram_of(activations(4000, 256, 9)), kModelOrder);
+  const auto factor = factor_for_gptq(gram_of(activations(4000, 256, 9)), kModelOrder, pool);
   const Gram held_out = gram_of(activations(1000, 256, 10));
   std::vector<double> sizes;
   for (const float energy : factor.energy) sizes.push_back(std::sqrt(static_cast<double>(energy)));
@@ -140,9 +140,9 @@ TEST(SparseGpt, LosesFarLessThanMagnitudeOnHeldOutRows) {
 
 TEST(SparseGpt, GivesTheSameForAnyNumberOfThreads) {
   const Matrix w = gaussian(160, 200, 11);
-  const auto factor = factor_for_gptq(gram_of(activations(500, 160, 12)), kModelOrder);
+  ThreadPool one(1);
+  const auto factor = factor_for_gptq(gram_of(activations(500, 160, 12)), kModelOrder, one);
   for (const SparsityPattern& pattern : kPatterns) {
-    ThreadPool one(1);
     const Matrix expected = prune_sparse_gpt(w, factor, pattern, {.sweeps = 1}, one).w;
     for (const int threads : {2, 8}) {
       ThreadPool pool(threads);

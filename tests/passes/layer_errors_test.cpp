@@ -47,7 +47,7 @@ TEST(LayerErrors, GptqLosesFarLessThanRoundToNearestOnASentimentClassifier) {
   std::size_t units = 0;
   for (const Stage& stage : stages_of(plan, context.view(), model.graph)) {
     const StageMoments moments = observe_moments(run, model, stage.input, pool);
-    const GptqFactor factor = factor_for_gptq(moments.train.edited, {});
+    const GptqFactor factor = factor_for_gptq(moments.train.edited, {}, pool);
     for (const std::size_t row : stage.rows) {
       const LinearUnit& unit =
           context.view().units()[static_cast<std::size_t>(plan.units[row].target)];

@@ -74,7 +74,7 @@ QuantizedMatrix solved(const Case& c, const WeightRef& w, ThreadPool& pool) {
   SolverOptions options;
   options.grid = c.grid;
   options.clip = c.grid.bits < 8;
-  return StageSolver(nullptr, options, pool).solve(w, false).q;
+  return StageSolver({}, options, pool).solve(w, false).q;
 }
 
 // The matrix that the node, or the node behind it, multiplies with.

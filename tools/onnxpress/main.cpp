@@ -17,8 +17,8 @@ namespace {
 
 constexpr int kReaderGone = 128 + 13;  // as a shell reports a process that SIGPIPE ended
 constexpr int kInternalExit = 70;
-constexpr int kLargeBlock = 1 << 20;  // bytes, given back to the system as soon as they are free
-constexpr int kKeptFree = 16 << 20;   // bytes of small blocks, which are soon wanted again
+constexpr int kLargeBlock = 8 << 20;  // bytes, given back to the system as soon as they are free
+constexpr int kKeptFree = 64 << 20;   // bytes of small blocks, which are soon wanted again
 
 using AddCommand = std::unique_ptr<Command> (*)(CLI::App&);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "numerics/dense/algebra.h"
+#include "numerics/dense/inputs.h"
 #include "numerics/dense/panels.h"
 
 namespace onnxpress::dense {
@@ -7,10 +8,12 @@ namespace onnxpress::dense {
 const Level& avx512_level() {
   static constexpr Level kLevel = {.instruction_set = InstructionSet::avx512,
                                    .multiply = multiply<float>,
-                                   .multiply_double = multiply<double>,
                                    .add_products = add_products,
+                                   .cholesky = cholesky,
                                    .inverse_factor = inverse_factor,
-                                   .solve = solve,
+                                   .solve_factored = solve_factored,
+                                   .round_inputs = round_inputs,
+                                   .squared_distance = squared_distance,
                                    .search_grid = search_grid,
                                    .round = round_panel,
                                    .gptq = gptq_panel,

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "base/cpu.h"
+#include "base/thread_pool.h"
 
 // The hot loops of the numerics, compiled once for each level of instructions. Callers cut the work
 // by what is written, so results do not depend on the number of threads.
@@ -28,16 +29,24 @@ struct Level {
   // c [m, n] = a [m, k] · b [k, n]
   void (*multiply)(const float* a, const float* b, float* c, std::int64_t m, std::int64_t k,
                    std::int64_t n);
-  void (*multiply_double)(const double* a, const double* b, double* c, std::int64_t m,
-                          std::int64_t k, std::int64_t n);
   // Rows [begin, end) and columns from `first` on of c [k, k] += aᵀ·b; a and b are [rows, k].
   void (*add_products)(const float* a, const float* b, std::int64_t rows, std::int64_t k,
                        std::int64_t begin, std::int64_t end, std::int64_t first, double* c);
-  // u: the upper triangular factor with h⁻¹ = uᵀ·u, rows of [k, k]; h is overwritten. False if h is
-  // not positive definite in the arithmetic of doubles.
-  bool (*inverse_factor)(double* h, std::int64_t k, float* u);
-  // Solves h·x = b in place of b [k, n]; h is overwritten by its factor. False as above.
-  bool (*solve)(double* h, std::int64_t k, double* b, std::int64_t n);
+  // h = l·lᵀ in place: l is the lower triangle, what is above it is anything. False if h is not
+  // positive definite in the arithmetic of doubles.
+  bool (*cholesky)(double* h, std::int64_t k, ThreadPool& pool);
+  // u: the upper triangular factor with h⁻¹ = uᵀ·u, rows of [k, k]; h is overwritten. False as
+  // above.
+  bool (*inverse_factor)(double* h, std::int64_t k, float* u, ThreadPool& pool);
+  // Solves l·lᵀ·x = b in place of b [k, n], l from cholesky().
+  void (*solve_factored)(const double* l, std::int64_t k, double* b, std::int64_t n,
+                         ThreadPool& pool);
+  // Rows [rows, k] of x rounded to 256 codes: step · (clamp(round(x / scale_j) + zero_j, 0, 255) -
+  // zero_j). scale, zero [k].
+  void (*round_inputs)(const float* x, const float* scale, const float* zero, float step,
+                       std::int64_t rows, std::int64_t k, float* rounded);
+  // ‖a - b‖² of `count` floats.
+  double (*squared_distance)(const float* a, const float* b, std::int64_t count);
   // Moves the grids of a panel w [k, kPanel] from the full range to the best of `steps` shrunken
   // ones, so that Σ energy_j (w_j - q_j)² is small; energy may be nullptr.
   void (*search_grid)(const float* w, const float* energy, std::int64_t k, int steps,
@@ -48,10 +57,10 @@ struct Level {
   // inputs in the order `order`; loss [kPanel]: Σ err².
   void (*gptq)(float* w, const float* u, const std::int32_t* order, std::int64_t k,
                const PanelGrid& grid, std::uint8_t* codes, double* loss);
-  // `sweeps` times: each scale to the minimum of tr(EᵀHE) with all else fixed, then, if `move`,
+  // `sweeps` times, group by group: each scale to the minimum of tr(EᵀHE) with all else fixed, then
   // each code. h [k, k].
-  void (*refine)(const float* w, const float* h, std::int64_t k, int sweeps, bool move,
-                 const PanelGrid& grid, std::uint8_t* codes);
+  void (*refine)(const float* w, const float* h, std::int64_t k, int sweeps, const PanelGrid& grid,
+                 std::uint8_t* codes);
 };
 
 const Level& baseline_level();

@@ -184,75 +184,136 @@ void gptq_panel(float* w, const float* u, const std::int32_t* order, std::int64_
   }
 }
 
-void refine_panel(const float* w, const float* h, std::int64_t k, int sweeps, bool move,
-                  const PanelGrid& grid, std::uint8_t* codes) {
-  const ConstView<float> gram(h, k, k);
-  RowMajor<float> error(k, kPanel);  // w - q
-  const auto scale_of = [&](std::int64_t j) { return grid.scales + j / grid.group * kPanel; };
-  const auto zero_of = [&](std::int64_t j) { return grid.zeros + j / grid.group * kPanel; };
-  RowMajor<float> pull;  // h · error
-  for (std::int64_t j = 0; j < k; ++j) {
-    const float* scale = scale_of(j);
-    const float* zero = zero_of(j);
-    for (int c = 0; c < kPanel; ++c) {
-      const auto code = static_cast<float>(codes[j * kPanel + c]);
-      error(j, c) = w[j * kPanel + c] - (code - zero[c]) * scale[c];
-    }
-  }
-  pull.noalias() = gram * error;  // kept up to date from here on
-  for (int sweep = 0; sweep < sweeps; ++sweep) {
-    for (std::int64_t begin = 0; begin < k; begin += grid.group) {
-      const std::int64_t end = std::min(k, begin + grid.group);
-      const std::int64_t count = end - begin;
-      RowMajor<float> steps(count, kPanel);  // code - zero
-      float* scale = grid.scales + begin / grid.group * kPanel;
-      const float* zero = grid.zeros + begin / grid.group * kPanel;
-      for (std::int64_t j = 0; j < count; ++j) {
-        for (int c = 0; c < kPanel; ++c) {
-          steps(j, c) = static_cast<float>(codes[(begin + j) * kPanel + c]) - zero[c];
-        }
-      }
-      const RowMajor<float> turned = gram.block(begin, begin, count, count) * steps;
-      float change[kPanel];
-      for (int c = 0; c < kPanel; ++c) {
-        const float energy = steps.col(c).dot(turned.col(c));
-        const float wanted = steps.col(c).dot(pull.block(begin, c, count, 1).col(0));
-        const float moved = energy > 0 ? scale[c] + wanted / energy : scale[c];
-        const float ratio = moved / scale[c];
-        const bool sane = ratio > 0.25F && ratio < 4 && std::fabs(moved) >= FLT_MIN;
-        change[c] = sane ? moved - scale[c] : 0;
-        scale[c] = sane ? moved : scale[c];
-      }
-      for (std::int64_t j = 0; j < count; ++j) {
-        for (int c = 0; c < kPanel; ++c) steps(j, c) *= change[c];
-      }
-      pull.noalias() -= gram.middleCols(begin, count) * steps;
-    }
-    if (!move) continue;
+// Coordinate descent on tr(EᵀHE), E = W - Q.
+class Refinement {
+ public:
+  Refinement(const float* w, const float* h, std::int64_t k, const PanelGrid& grid,
+             std::uint8_t* codes)
+      : gram_(h, k, k), k_(k), grid_(grid), codes_(codes) {
+    RowMajor<float> error(k, kPanel);
     for (std::int64_t j = 0; j < k; ++j) {
-      const float diagonal = h[j * k + j];
-      if (!(diagonal > 0)) continue;
       const float* scale = scale_of(j);
-      float change[kPanel];
-      bool any = false;
+      const float* zero = zero_of(j);
       for (int c = 0; c < kPanel; ++c) {
         const auto code = static_cast<float>(codes[j * kPanel + c]);
-        const float steps = pull(j, c) / diagonal / scale[c];
-        const float bounded = std::min(std::max(steps, -255.0F), 255.0F);
-        const float wanted =
-            std::min(std::max(code + round_even(bounded), grid.lowest), grid.highest);
-        change[c] = (wanted - code) * scale[c];
-        codes[j * kPanel + c] = static_cast<std::uint8_t>(wanted);
-        any |= wanted != code;
+        error(j, c) = w[j * kPanel + c] - (code - zero[c]) * scale[c];
       }
-      if (!any) continue;
-      for (std::int64_t i = 0; i < k; ++i) {
-        const float factor = h[j * k + i];
-        float* row = pull.data() + i * kPanel;
-        for (int c = 0; c < kPanel; ++c) row[c] -= factor * change[c];
+    }
+    pull_.noalias() = gram_ * error;
+  }
+
+  // `last`: nothing asks for the pull on earlier inputs any more.
+  void sweep(bool last) {
+    for (std::int64_t begin = 0; begin < k_; begin += grid_.group) {
+      const std::int64_t end = std::min(k_, begin + grid_.group);
+      RowMajor<float> moved = move_scales(begin, end);
+      if (end - begin > kBlock) {
+        add_to_pull(begin, moved, 0, k_);
+        moved.setZero();
+      } else {
+        add_to_pull(begin, moved, begin, end);
+      }
+      for (std::int64_t first = begin; first < end; first += kBlock) {
+        const std::int64_t after = std::min(end, first + kBlock);
+        RowMajor<float> part = moved.middleRows(first - begin, after - first);
+        move_codes(first, after, part);
+        if (!last) add_to_pull(first, part, 0, first);
+        add_to_pull(first, part, after, k_);
       }
     }
   }
+
+ private:
+  static constexpr std::int64_t kBlock = 64;  // inputs whose changes wait for one product
+
+  [[nodiscard]] float* scale_of(std::int64_t j) const {
+    return grid_.scales + j / grid_.group * kPanel;
+  }
+  [[nodiscard]] const float* zero_of(std::int64_t j) const {
+    return grid_.zeros + j / grid_.group * kPanel;
+  }
+
+  // Rows [from, to) of the pull, after rows of Q from `begin` on have moved.
+  void add_to_pull(std::int64_t begin, const RowMajor<float>& moved, std::int64_t from,
+                   std::int64_t to) {
+    if (from >= to) return;
+    pull_.middleRows(from, to - from).noalias() -=
+        gram_.block(from, begin, to - from, moved.rows()) * moved;
+  }
+
+  // What the rows of Q of one group move by.
+  RowMajor<float> move_scales(std::int64_t begin, std::int64_t end) {
+    const std::int64_t count = end - begin;
+    float* scale = scale_of(begin);
+    const float* zero = zero_of(begin);
+    RowMajor<float> steps(count, kPanel);  // code - zero
+    for (std::int64_t j = 0; j < count; ++j) {
+      for (int c = 0; c < kPanel; ++c) {
+        steps(j, c) = static_cast<float>(codes_[(begin + j) * kPanel + c]) - zero[c];
+      }
+    }
+    const RowMajor<float> turned = gram_.block(begin, begin, count, count) * steps;
+    float energy[kPanel] = {};
+    float wanted[kPanel] = {};
+    for (std::int64_t j = 0; j < count; ++j) {
+      const float* pull = pull_.data() + (begin + j) * kPanel;
+      for (int c = 0; c < kPanel; ++c) {
+        energy[c] += steps(j, c) * turned(j, c);
+        wanted[c] += steps(j, c) * pull[c];
+      }
+    }
+    float change[kPanel];
+    for (int c = 0; c < kPanel; ++c) {
+      const float moved = energy[c] > 0 ? scale[c] + wanted[c] / energy[c] : scale[c];
+      const float ratio = moved / scale[c];
+      const bool sane = ratio > 0.25F && ratio < 4 && std::fabs(moved) >= FLT_MIN;
+      change[c] = sane ? moved - scale[c] : 0;
+      scale[c] = sane ? moved : scale[c];
+    }
+    for (std::int64_t j = 0; j < count; ++j) {
+      for (int c = 0; c < kPanel; ++c) steps(j, c) *= change[c];
+    }
+    return steps;
+  }
+
+  // Adds what the rows of Q move by to `moved`, and keeps the pull on these rows up to date.
+  void move_codes(std::int64_t begin, std::int64_t end, RowMajor<float>& moved) {
+    for (std::int64_t j = begin; j < end; ++j) {
+      const float* row = gram_.data() + j * k_;
+      const float diagonal = row[j];
+      if (!(diagonal > 0)) continue;
+      const float* scale = scale_of(j);
+      const float* pull = pull_.data() + j * kPanel;
+      std::uint8_t* codes = codes_ + j * kPanel;
+      float change[kPanel];
+      for (int c = 0; c < kPanel; ++c) {
+        const auto code = static_cast<float>(codes[c]);
+        const float steps = pull[c] / diagonal / scale[c];
+        const float bounded = std::min(std::max(steps, -255.0F), 255.0F);
+        const float wanted =
+            std::min(std::max(code + round_even(bounded), grid_.lowest), grid_.highest);
+        change[c] = (wanted - code) * scale[c];
+        codes[c] = static_cast<std::uint8_t>(wanted);
+      }
+      for (int c = 0; c < kPanel; ++c) moved(j - begin, c) += change[c];
+      for (std::int64_t i = begin; i < end; ++i) {
+        float* target = pull_.data() + i * kPanel;
+        for (int c = 0; c < kPanel; ++c) target[c] -= row[i] * change[c];
+      }
+    }
+  }
+
+  ConstView<float> gram_;
+  std::int64_t k_;
+  const PanelGrid& grid_;
+  std::uint8_t* codes_;
+  RowMajor<float> pull_;  // H·E
+};
+
+void refine_panel(const float* w, const float* h, std::int64_t k, int sweeps, const PanelGrid& grid,
+                  std::uint8_t* codes) {
+  Refinement refinement(w, h, k, grid, codes);
+  for (int sweep = 0; sweep < sweeps; ++sweep) refinement.sweep(sweep + 1 == sweeps);
 }
 
 }  // namespace
