@@ -65,6 +65,8 @@ struct PassResult {
   std::map<std::size_t, UnitFigures> figures{};  // by row of the plan
   std::map<std::size_t, std::string> ways{};     // by row: how, where the plan left it open
   std::set<std::size_t> kept{};                  // rows that stayed as they were after all
+  std::map<std::size_t, std::int64_t>
+      bytes_after{};  // by row, where they are not those of the plan
 };
 
 // What a pass may learn from: samples to run through the model, and how; or a calibration file of

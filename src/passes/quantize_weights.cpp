@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
@@ -17,6 +18,8 @@
 #include "pack/storage.h"
 #include "passes/activation_source.h"
 #include "passes/linear_units.h"
+#include "passes/low_rank_branch.h"
+#include "passes/low_rank_correction.h"
 #include "passes/n_bits_units.h"
 #include "passes/smoothing_groups.h"
 #include "passes/stages.h"
@@ -41,6 +44,8 @@ struct Options : UnitOptions {
   bool refit = true;
   double refit_strength = 0.1;
   bool bias_correction = true;
+  std::int64_t low_rank_correction = 0;
+  std::string correction_type = "int8";
 };
 
 const OptionTable<Options>& table() {
@@ -90,6 +95,16 @@ const OptionTable<Options>& table() {
        0,
        100},
       {"bias_correction", &Options::bias_correction, "try to move the mean error into the bias"},
+      {"low_rank_correction",
+       &Options::low_rank_correction,
+       "rank of a correction beside each product, 8 or 16 for INT4, kept where it helps; 0: none",
+       {},
+       0,
+       256},
+      {"correction_type",
+       &Options::correction_type,
+       "what its numbers are stored as",
+       {"int8", "float16", "float32"}},
       {"include", &Options::include, "globs over units: only these"},
       {"exclude", &Options::exclude, "globs over units: not these"},
       {"min_saving",
@@ -115,20 +130,24 @@ class QuantizeWeights : public Pass {
     }
   }
 
-  [[nodiscard]] bool uses_data() const override {
-    return options_.method != "rtn" && options_.method != "hqq";
-  }
+  [[nodiscard]] bool uses_data() const override { return solves_on_data() || corrects(); }
 
   [[nodiscard]] std::int64_t needed_opset(PassContext& /*context*/) const override {
-    return onnxpress::needed_opset(storage_, grid_);
+    const std::int64_t needed = onnxpress::needed_opset(storage_, grid_);
+    if (!corrects()) return needed;
+    return std::max(needed, onnxpress::needed_opset(*parse_factor_type(options_.correction_type)));
   }
 
   [[nodiscard]] PassPlan plan(PassContext& context) const override {
-    const bool needs_data = options_.method == "gptq" || options_.method == "awq";
-    if (needs_data && context.calibration() == nullptr && !context.dry_run()) {
+    const bool blind = context.calibration() == nullptr && !context.dry_run();
+    if (blind && (options_.method == "gptq" || options_.method == "awq")) {
       throw Error(codes::missing_data,
                   fmt::format("method {} needs data to calibrate on", options_.method),
                   "add --data, or set quantize_weights.method to rtn or hqq");
+    }
+    if (blind && corrects()) {
+      throw Error(codes::missing_data, "a low-rank correction needs data to calibrate on",
+                  "add --data, or leave quantize_weights.low_rank_correction out");
     }
     if (uses_data()) require_statistics(context, {.grams = true});
     return plan_units(context, options_, false,
@@ -160,6 +179,9 @@ class QuantizeWeights : public Pass {
       }
       const SolverOptions solving =
           moments ? solver_options(*moments, stage, work) : solver_options(work.method);
+      work.gptq = solving.gptq;
+      work.moments = corrects() ? moments : std::nullopt;
+      if (!solves_on_data()) moments.reset();
       StageSolver solver(std::move(moments), solving, context.pool());
       for (const std::size_t row : stage.rows) solve(row, solver, work);
     }
@@ -178,7 +200,9 @@ class QuantizeWeights : public Pass {
     std::set<ValueId> done{};
     std::map<ValueId, NBitsWeight> packed{};  // weights, by what they were
     std::size_t seen = 0;
-    std::string source{};  // of the stage's data, as a remark
+    std::string source{};                   // of the stage's data, as a remark
+    std::optional<StageMoments> moments{};  // of the stage, for corrections
+    GptqOptions gptq{};
     [[nodiscard]] double done_share() const {
       return static_cast<double>(seen) / static_cast<double>(plan.units.size());
     }
@@ -194,6 +218,12 @@ class QuantizeWeights : public Pass {
     if (options_.method == "gptq" || context.calibration() != nullptr) return WeightMethod::gptq;
     return can_float_zeros() ? WeightMethod::hqq : WeightMethod::rtn;
   }
+
+  // Whether codes are found by what data say, if there are any.
+  [[nodiscard]] bool solves_on_data() const {
+    return options_.method != "rtn" && options_.method != "hqq";
+  }
+  [[nodiscard]] bool corrects() const { return options_.low_rank_correction > 0; }
 
   // A grid of this pass whose zero points are floats.
   [[nodiscard]] bool can_float_zeros() const {
@@ -252,6 +282,9 @@ class QuantizeWeights : public Pass {
     SolvedWeight solved =
         solve(*weight_ref(weight, matrix_layout(unit.layout)), has_own_bias(graph, unit), solver,
               no_fold.empty() ? work.method : WeightMethod::gptq);
+    const CorrectionChoice choice = correction_choice(work.context);
+    const auto correction = find_correction(graph, unit, work.moments ? &*work.moments : nullptr,
+                                            choice, work.gptq, solved, work.context.pool());
     if (!solved.bias_change.empty()) add_to_bias(graph, unit, solved.bias_change);
     if (storage_ == Storage::matmul_nbits) {
       work.packed[unit.weight] = pack_matmul_nbits(graph, solved.q, name);
@@ -261,11 +294,26 @@ class QuantizeWeights : public Pass {
       value = cast(graph, value, DType::float32, weight.dtype(), name + "_cast");
       graph.replace_all_uses(unit.weight, value);
     }
+    if (correction) {
+      add_correction(graph, unit, *correction, name);
+    } else {
+      work.result.bytes_after[row] =
+          work.plan.units[row].bytes_after - planned_bytes(choice, unit, graph);
+    }
     work.result.figures[row] = std::move(solved.figures);
     if (uses_data()) {
       work.result.ways[row] = fmt::format("{} {}{}", to_string(grid_), solved.way, work.source);
       if (!no_fold.empty()) work.result.ways[row] += fmt::format("; no exact fold: {}", no_fold);
     }
+  }
+
+  [[nodiscard]] CorrectionChoice correction_choice(const PassContext& context) const {
+    return {.rank = options_.low_rank_correction,
+            .type = *parse_factor_type(options_.correction_type),
+            .bias = options_.bias_correction,
+            .refit = options_.refit && solves_on_data(),
+            .refit_strength = options_.refit_strength,
+            .unseen = context.dry_run()};
   }
 
   // Of awq: why scales do not reach the unit, or nothing.
@@ -309,7 +357,9 @@ class QuantizeWeights : public Pass {
     const auto w =
         weight == nullptr ? std::nullopt : weight_ref(*weight, matrix_layout(unit.layout));
     if (!w) return {.refusal = "the weight is not a matrix of floats"};
-    return {.reason = to_string(grid), .bytes_after = stored_bytes(storage_, grid, w->in, w->out)};
+    return {.reason = to_string(grid),
+            .bytes_after = stored_bytes(storage_, grid, w->in, w->out) +
+                           planned_bytes(correction_choice(context), unit, graph)};
   }
 
   Options options_;

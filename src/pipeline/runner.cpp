@@ -161,6 +161,7 @@ class Runner {
     report.units = std::move(plan.units);
     report.figures = std::move(result.figures);
     for (auto& [row, way] : result.ways) report.units[row].reason = std::move(way);
+    for (const auto& [row, bytes] : result.bytes_after) report.units[row].bytes_after = bytes;
     for (const std::size_t row : result.kept) {
       report.units[row].decision = Decision::keep;
       report.units[row].bytes_after = report.units[row].bytes_before;

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Low-rank factors, low-rank corrections and sparse weights on the layers of a real model: every
+// unit gets the original's inputs, and errors are those on tokens that nothing was solved on.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <iostream>
+#include <map>
+
+#include "calib/moments.h"
+#include "data/input_spec.h"
+#include "io/reader.h"
+#include "numerics/gptq.h"
+#include "numerics/low_rank.h"
+#include "numerics/low_rank_correction.h"
+#include "numerics/output_error.h"
+#include "numerics/quantize_rtn.h"
+#include "numerics/sparse_gpt.h"
+#include "passes/linear_units.h"
+#include "passes/stages.h"
+#include "support/shared.h"
+
+namespace onnxpress {
+namespace {
+
+constexpr Grid kGrid{4, 32, false};
+constexpr double kDamping = 0.01;
+
+// Geometric means of ratios by name.
+class Means {
+ public:
+  void add(const std::string& name, double ratio) {
+    Mean& mean = means_[name];
+    mean.logs += std::log(ratio);
+    ++mean.count;
+    mean.worst = std::max(mean.worst, ratio);
+  }
+  [[nodiscard]] double of(const std::string& name) const {
+    const Mean& mean = means_.at(name);
+    return std::exp(mean.logs / static_cast<double>(mean.count));
+  }
+  void print() const {
+    for (const auto& [name, mean] : means_) {
+      std::cout << fmt::format("{}: {} units, geometric mean {:.3f}, worst {:.3f}\n", name,
+                               mean.count, of(name), mean.worst);
+    }
+  }
+
+ private:
+  struct Mean {
+    double logs = 0;
+    double worst = 0;
+    std::size_t count = 0;
+  };
+  std::map<std::string, Mean> means_;
+};
+
+class Layer {
+ public:
+  Layer(const Matrix& w, const StageMoments& moments, ThreadPool& pool, Means& means)
+      : w_(w), moments_(moments), pool_(pool), means_(means) {}
+
+  void measure() {
+    low_rank();
+    const auto factor = factor_for_gptq(moments_.train.edited, {}, pool_);
+    correction("rtn", dequantized_matrix(quantize_rtn(weight_ref(w_), kGrid, pool_)));
+    correction("gptq", dequantized_matrix(quantize_gptq(w_, factor, kGrid, {}, pool_).q));
+    sparse();
+  }
+
+ private:
+  [[nodiscard]] double error(const Matrix& q) const {
+    return output_error(w_, q, moments_.held_out.edited, pool_);
+  }
+
+  void low_rank() {
+    const auto h = moments_of(moments_.train.edited, false, kDamping);
+    const auto most = std::min(w_.rows, w_.columns);
+    const LowRankFactors plain = factor_low_rank(w_, {}, most, pool_);
+    const LowRankFactors whitened = factor_low_rank(w_, h, most, pool_);
+    for (const double share : {0.9, 0.75, 0.5}) {
+      const std::int64_t rank =
+          largest_saving_rank(w_.rows, w_.columns, 8, share * break_even_rank(w_.rows, w_.columns));
+      const auto of = [&](const LowRankFactors& all) {
+        const LowRankFactors some = leading(all, rank);
+        return error(product(some.a, some.b, pool_));
+      };
+      means_.add(fmt::format("low rank, {:.0f} % of the numbers", 100 * share),
+                 of(whitened) / of(plain));
+    }
+  }
+
+  void correction(const std::string& name, const Matrix& q) {
+    const double before = error(q);
+    for (const std::int64_t rank : {8, 16}) {
+      const LowRankCorrection factors =
+          solve_correction(w_, q, moments_.train.edited, {rank, FactorType::int8, false}, pool_);
+      Matrix corrected = product(factors.a(), factors.b(), pool_);
+      for (std::size_t i = 0; i < q.values.size(); ++i) corrected.values[i] += q.values[i];
+      means_.add(fmt::format("{}, rank {}", name, rank), error(corrected) / before);
+    }
+  }
+
+  void sparse() {
+    GptqOptions options;
+    options.activation_order = false;
+    const auto in_order = factor_for_gptq(moments_.train.edited, options, pool_);
+    const auto sorted = factor_for_gptq(moments_.train.edited, {}, pool_);
+    for (const SparsityPattern& pattern : {SparsityPattern{2, 4}, SparsityPattern{0, 0, 0.5}}) {
+      std::vector<double> sizes;
+      for (const float energy : in_order.energy) sizes.push_back(std::sqrt(energy));
+      const double magnitude = error(masked(w_, least_mask(w_, {}, pattern, pool_)));
+      means_.add(to_string(pattern) + ", wanda",
+                 error(masked(w_, least_mask(w_, sizes, pattern, pool_))) / magnitude);
+      for (const int sweeps : {0, 2}) {
+        const auto& factor = pattern.grouped() ? in_order : sorted;
+        means_.add(
+            fmt::format("{}, compensated, {} sweeps", to_string(pattern), sweeps),
+            error(prune_sparse_gpt(w_, factor, pattern, {.sweeps = sweeps}, pool_).w) / magnitude);
+      }
+    }
+  }
+
+  const Matrix& w_;
+  const StageMoments& moments_;
+  ThreadPool& pool_;
+  Means& means_;
+};
+
+TEST(LayerErrors, LowRankAndSparseWeightsOfASentimentClassifier) {
+  ONNXPRESS_SHARED_OR_SKIP(shared);
+  Model model = read_model(shared / "models/minilm-l6-sst2/model.onnx");
+  DataSpec spec;
+  spec.path = shared / "data/sst2/train.tsv";
+  spec.tokenizer = shared / "models/minilm-l6-sst2/vocab.txt";
+  spec.samples = 256;
+  spec.max_length = 128;
+  const auto specs = input_specs(model.graph);
+  const CalibrationSet set(load_dataset(spec, specs), specs, 32);
+  ThreadPool pool(2);
+  PassContext context(model, pool);
+  const PassPlan plan =
+      plan_units(context, {}, false, [](const LinearUnit&) { return UnitOutcome{}; });
+  StagedRun run(model, set);
+  Means means;
+  std::size_t units = 0;
+  for (const Stage& stage : stages_of(plan, context.view(), model.graph)) {
+    const StageMoments moments = observe_moments(run, model, stage.input, pool);
+    for (const std::size_t row : stage.rows) {
+      const LinearUnit& unit =
+          context.view().units()[static_cast<std::size_t>(plan.units[row].target)];
+      if (unit.out < 16) continue;  // the classifier's two outputs have no low rank
+      const Matrix w =
+          to_matrix(*weight_ref(*model.graph.constant(unit.weight), matrix_layout(unit.layout)));
+      Layer(w, moments, pool, means).measure();
+      ++units;
+    }
+  }
+  means.print();
+  EXPECT_GE(units, 36U);
+  EXPECT_LE(means.of("low rank, 90 % of the numbers"), 0.6);
+  EXPECT_LE(means.of("low rank, 75 % of the numbers"), 0.6);
+  EXPECT_LE(means.of("low rank, 50 % of the numbers"), 0.63);  // the optimum at that rank
+  EXPECT_LE(means.of("rtn, rank 8"), 0.75);
+  EXPECT_LE(means.of("rtn, rank 16"), 0.75);
+  EXPECT_LE(means.of("gptq, rank 8"), 0.97);  // its errors have no leading directions left
+  EXPECT_LE(means.of("gptq, rank 16"), 0.94);
+  EXPECT_LE(means.of("2:4, compensated, 2 sweeps"), 0.6);
+}
+
+}  // namespace
+}  // namespace onnxpress
