@@ -9,6 +9,8 @@
 #include <set>
 #include <utility>
 
+#include "model/symbolic_shapes.h"
+
 namespace onnxpress {
 namespace {
 
@@ -162,8 +164,11 @@ std::string common_beginning(const std::vector<std::string>& names) {
 class LayerFinder {
  public:
   LayerFinder(const Graph& graph, const TransformerView& view)
-      : graph_(graph), view_(view), positions_(graph) {
-    for (const Norm& norm : view.norms()) norm_outputs_.insert(norm.match.output);
+      : graph_(graph), view_(view), positions_(graph), shapes_(graph) {
+    for (const Norm& norm : view.norms()) {
+      norm_outputs_.insert(norm.match.output);
+      norm_behind_.emplace(norm.match.input, norm.match.output);
+    }
   }
 
   TransformerLayers find() {
@@ -238,7 +243,15 @@ class LayerFinder {
     // In front of the last feed-forward block a norm's output is all that goes on: so it is behind.
     for (std::size_t k = first + 1; k < end; ++k) layer.post_norm |= is_norm(k);
     if (layer.post_norm && !is_norm(end)) {
-      if (end + 1 >= waypoints.size() || !is_norm(end + 1)) return;
+      const auto norm = norm_behind_.find(waypoints[end].value);
+      if (norm == norm_behind_.end()) return;
+      const auto last = std::ranges::find(waypoints, norm->second, &Waypoint::value);
+      if (last == waypoints.end()) return;
+      end = static_cast<std::size_t>(last - waypoints.begin());
+    }
+    // Some compute the feed-forward block on [tokens, width] and fold tokens back afterwards.
+    while (rank(waypoints[end].value) != rank(waypoints[first].value) &&
+           end + 1 < waypoints.size() && changes_layout(waypoints[end + 1].value)) {
       ++end;
     }
     const bool taken = std::ranges::any_of(layer.attentions, [&](std::size_t a) {
@@ -249,6 +262,16 @@ class LayerFinder {
     layer.entering = waypoints[first].value;
     layer.leaving = waypoints[end].value;
     layers.push_back(std::move(layer));
+  }
+
+  [[nodiscard]] std::size_t rank(ValueId value) const {
+    const SymbolicShape* shape = shapes_.shape(value);
+    return shape == nullptr ? 0 : shape->size();
+  }
+  [[nodiscard]] bool changes_layout(ValueId value) const {
+    const Node* node = graph_.producer(value);
+    return node != nullptr && (node->is("Reshape") || node->is("Unsqueeze") ||
+                               node->is("Squeeze") || node->is("Identity"));
   }
 
   template <class Blocks, class Position>
@@ -288,7 +311,9 @@ class LayerFinder {
   const Graph& graph_;
   const TransformerView& view_;
   Positions positions_;
+  SymbolicShapes shapes_;
   std::set<ValueId> norm_outputs_;
+  std::map<ValueId, ValueId> norm_behind_;  // by what it normalises
   std::set<std::size_t> placed_;  // attentions that are in a layer
 };
 

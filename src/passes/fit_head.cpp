@@ -176,26 +176,21 @@ class FitHead : public RefitPass {
       return "the data gave it no rows to solve on and to judge by";
     }
     const Matrix w = to_matrix(*weight_ref(*graph.constant(unit.weight), matrix_layout(unit.layout)));
-    const auto fitted = fit_head(rows, w, has_own_bias(graph, unit), options_.ridge, pool);
-    if (!fitted) return "no other weights come closer to the original's logits on held-out samples";
     std::vector<float> bias;
     if (unit.bias) {
       const auto values = graph.constant(*unit.bias)->to_doubles();
       bias.assign(values.begin(), values.end());
     }
+    const auto fitted = fit_head(rows, w, bias, has_own_bias(graph, unit), options_.ridge, pool);
+    if (!fitted) return "no other weights come closer to the original's logits on held-out samples";
     UnitFigures& figures = result.figures[row];
     figures = {{"before.output_error", fitted->before}, {"output_error", fitted->after}};
-    const auto kl_before = head_divergence(rows, w, w, bias, {}, pool);
-    if (kl_before) {
-      // As it is judged: what held-out rows say of weights that were solved on all rows is kinder.
-      figures.emplace_back("before.kl", *kl_before);
-      figures.emplace_back("kl", *head_divergence(rows, w, fitted->judged_w, bias,
-                                                  fitted->judged_bias_change, pool));
-    }
     result.ways[row] =
         fmt::format("refitted: held-out error {:.4f} → {:.4f}", fitted->before, fitted->after);
-    if (kl_before) {
-      result.ways[row] += fmt::format(", KL {:.5f} → {:.5f}", *kl_before, figures.back().second);
+    if (fitted->kl) {
+      figures.emplace_back("before.kl", *fitted->kl_before);
+      figures.emplace_back("kl", *fitted->kl);
+      result.ways[row] += fmt::format(", KL {:.5f} → {:.5f}", *fitted->kl_before, *fitted->kl);
     }
     if (rows.moments.skipped_rows > 0) {
       result.warnings.push_back(fmt::format("{}: {} rows with NaN or infinity are left out",

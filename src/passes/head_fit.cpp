@@ -67,44 +67,47 @@ HeadRows observe_head(StagedRun& run, const Model& edited, ValueId input, Thread
   return result;
 }
 
-std::optional<FittedHead> fit_head(const HeadRows& rows, const Matrix& w, bool own_bias,
-                                   double ridge, ThreadPool& pool) {
+std::optional<FittedHead> fit_head(const HeadRows& rows, const Matrix& w,
+                                   std::span<const float> bias, bool own_bias, double ridge,
+                                   ThreadPool& pool) {
   const PairJudge judge(rows.moments.held_out);
   const PairJudge::Target goal = judge.target(w, pool);
+  const auto solve = [&](const PairGram& moments, double strength) {
+    const bool bias_only = std::isinf(strength);
+    Matrix q = bias_only ? w : RidgeRefit(moments, strength, own_bias, pool).refit(w, pool);
+    std::vector<float> change;
+    if (own_bias) change = mean_error(w, q, moments);
+    return std::pair(std::move(q), std::move(change));
+  };
+  std::vector<double> strengths(kRidges.begin(), kRidges.end());
+  if (own_bias) strengths.push_back(std::numeric_limits<double>::infinity());
+  if (ridge >= 0) strengths = {ridge};
+
   FittedHead best;
   best.before = judge.error(goal, w, w, {}, pool).relative;
-  best.after = best.before;
-  bool found = false;
-  const auto solve = [&](const PairGram& moments, double strength) {
-    std::pair<Matrix, std::vector<float>> fit;
-    fit.first = std::isinf(strength) ? w : RidgeRefit(moments, strength, own_bias, pool).refit(w, pool);
-    if (own_bias) fit.second = mean_error(w, fit.first, moments);
-    return fit;
-  };
-  const auto consider = [&](double strength) {
-    auto [q, change] = solve(rows.moments.train, strength);
+  best.kl_before = head_divergence(rows, w, w, bias, {}, pool);
+  std::vector<std::pair<double, double>> closer;  // error, ridge
+  for (const double strength : strengths) {
+    const auto [q, change] = solve(rows.moments.train, strength);
     const PairError error = judge.error(goal, w, q, change, pool);
     const double value = change.empty() ? error.relative : error.with_change;
-    if (!(value < best.after)) return;
-    best.after = value;
-    best.ridge = strength;
-    best.judged_w = std::move(q);
-    best.judged_bias_change = std::move(change);
-    found = true;
-  };
-  if (ridge >= 0) {
-    consider(ridge);
-  } else {
-    for (const double strength : kRidges) consider(strength);
-    if (own_bias) consider(std::numeric_limits<double>::infinity());
+    if (value < best.before) closer.emplace_back(value, strength);
   }
-  if (!found) return std::nullopt;
-  std::tie(best.w, best.bias_change) = solve(all_rows(rows.moments), best.ridge);
-  return best;
+  std::ranges::sort(closer);
+  for (const auto& [error, strength] : closer) {
+    const auto [q, change] = solve(rows.moments.train, strength);
+    best.kl = head_divergence(rows, w, q, bias, change, pool);
+    if (best.kl && !(*best.kl <= *best.kl_before)) continue;  // closer in the mean square only
+    best.after = error;
+    best.ridge = strength;
+    std::tie(best.w, best.bias_change) = solve(all_rows(rows.moments), strength);
+    return best;
+  }
+  return std::nullopt;
 }
 
-std::optional<double> head_divergence(const HeadRows& rows, const Matrix& original_w,
-                                      const Matrix& w, std::span<const float> bias,
+std::optional<double> head_divergence(const HeadRows& rows, const Matrix& w,
+                                      const Matrix& q, std::span<const float> bias,
                                       std::span<const float> change, ThreadPool& pool) {
   const std::int64_t out = w.columns;
   if (out < 2 || rows.edited.rows == 0) return std::nullopt;
@@ -118,8 +121,8 @@ std::optional<double> head_divergence(const HeadRows& rows, const Matrix& origin
       std::copy_n(from.row(begin), count * from.columns, some.values.begin());
       return some;
     };
-    Matrix reference = product(part(rows.original), original_w, pool);
-    Matrix candidate = product(part(rows.edited), w, pool);
+    Matrix reference = product(part(rows.original), w, pool);
+    Matrix candidate = product(part(rows.edited), q, pool);
     for (std::int64_t i = 0; i < count; ++i) {
       for (std::int64_t j = 0; j < out; ++j) {
         const auto at = static_cast<std::size_t>(j);

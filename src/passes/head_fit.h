@@ -22,27 +22,27 @@ struct HeadRows {
 [[nodiscard]] HeadRows observe_head(StagedRun& run, const Model& edited, ValueId input,
                                     ThreadPool& pool);
 
-// A head's weight [in, out] and what its bias grows by, [out] or empty.
+// A head's weight [in, out] and what its bias grows by, [out] or empty. Solved on all rows; the
+// figures are of weights that were solved without the held-out rows, on these.
 struct FittedHead {
   Matrix w;
   std::vector<float> bias_change;
-  // The same, solved without the held-out rows: what `after` and divergences are measured with.
-  Matrix judged_w;
-  std::vector<float> judged_bias_change;
-  double ridge = 0;              // infinite where only the bias moves
-  double before = 0, after = 0;  // ‖logits - original's‖ / ‖original's‖ on held-out rows
+  double ridge = 0;                    // infinite where only the bias moves
+  double before = 0, after = 0;        // ‖logits - original's‖ / ‖original's‖
+  std::optional<double> kl_before, kl;  // see head_divergence
 };
 
-// The weights that bring X̃·W + b closest to the original's logits X·W₀ + b, by least squares with
-// a ridge towards W₀; `ridge` below 0 is searched on held-out rows. Nothing where no other weights
-// are closer on held-out rows. Judged as solved on the other rows, then solved on all.
+// The weights that bring X̃·W' + b' closest to the original's logits X·W + b, by least squares with
+// a ridge towards W; `ridge` below 0 is searched on held-out rows. Nothing where no other weights
+// are closer on held-out rows, or where the divergence would grow.
 [[nodiscard]] std::optional<FittedHead> fit_head(const HeadRows& rows, const Matrix& w,
-                                                 bool own_bias, double ridge, ThreadPool& pool);
+                                                 std::span<const float> bias, bool own_bias,
+                                                 double ridge, ThreadPool& pool);
 
-// Mean KL(softmax(X·W₀ + b) ‖ softmax(X̃·W + b + change)) over the rows that were kept, in nats;
+// Mean KL(softmax(X·W + b) ‖ softmax(X̃·Q + b + change)) over the rows that were kept, in nats;
 // nothing where there is one logit only, or no row.
-[[nodiscard]] std::optional<double> head_divergence(const HeadRows& rows, const Matrix& original_w,
-                                                    const Matrix& w, std::span<const float> bias,
+[[nodiscard]] std::optional<double> head_divergence(const HeadRows& rows, const Matrix& w,
+                                                    const Matrix& q, std::span<const float> bias,
                                                     std::span<const float> change,
                                                     ThreadPool& pool);
 
