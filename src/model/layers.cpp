@@ -210,28 +210,25 @@ class LayerFinder {
     if (!last) return;
     const auto waypoints =
         flow.waypoints(graph_.node(view_.attentions()[*last].softmax).outputs.front(), positions_);
-    std::optional<TransformerLayer> open;
+    TransformerLayer open;
     std::size_t first = 0;  // waypoint that enters it
     std::size_t end = 0;    // …and that leaves it
     const auto close = [&] {
-      if (open && !open->feed_forwards.empty()) finish(*open, waypoints, first, end, layers);
-      open.reset();
+      if (!open.feed_forwards.empty()) finish(open, waypoints, first, end, layers);
+      open = {};
     };
     for (std::size_t k = 0; k + 1 < waypoints.size(); ++k) {
       const auto attentions = attentions_between(waypoints[k].position, waypoints[k + 1].position);
       const auto feed_forwards =
           feed_forwards_between(waypoints[k].position, waypoints[k + 1].position);
       if (!attentions.empty()) {
-        if (open && !open->feed_forwards.empty()) close();
-        if (!open) {
-          open.emplace();
-          first = k;
-        }
-        open->attentions.insert(open->attentions.end(), attentions.begin(), attentions.end());
+        if (!open.feed_forwards.empty()) close();
+        if (open.attentions.empty()) first = k;
+        open.attentions.insert(open.attentions.end(), attentions.begin(), attentions.end());
       }
-      if (!open || feed_forwards.empty()) continue;
-      open->feed_forwards.insert(open->feed_forwards.end(), feed_forwards.begin(),
-                                 feed_forwards.end());
+      if (open.attentions.empty() || feed_forwards.empty()) continue;
+      open.feed_forwards.insert(open.feed_forwards.end(), feed_forwards.begin(),
+                                feed_forwards.end());
       end = k + 1;
     }
     close();

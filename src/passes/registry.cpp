@@ -14,6 +14,7 @@
 #include "passes/low_rank.h"
 #include "passes/prune_heads.h"
 #include "passes/prune_neurons.h"
+#include "passes/prune_vocabulary.h"
 #include "passes/prune_weights.h"
 #include "passes/quantize_dynamic.h"
 #include "passes/quantize_embeddings.h"
@@ -28,7 +29,7 @@ std::span<const PassInfo> all_passes() {
   static const std::vector<PassInfo> table{
       upgrade_opset_info(),    fold_constants_info(),
       deduplicate_info(),      drop_layers_info(),
-      prune_heads_info(),
+      prune_vocabulary_info(), prune_heads_info(),
       prune_neurons_info(),    prune_weights_info(),
       low_rank_info(),         smooth_info(),
       cast_fp16_info(),        quantize_embeddings_info(),
