@@ -14,4 +14,3 @@
 #include "onnxpress/nearest.h"
 #include "onnxpress/options.h"
 #include "onnxpress/run.h"
-#include "onnxpress/sensitivity.h"

@@ -48,7 +48,6 @@ std::unique_ptr<Command> add_compress(CLI::App& program);
 std::unique_ptr<Command> add_bench(CLI::App& program);
 std::unique_ptr<Command> add_compare(CLI::App& program);
 std::unique_ptr<Command> add_calibrate(CLI::App& program);
-std::unique_ptr<Command> add_sensitivity(CLI::App& program);
 std::unique_ptr<Command> add_inspect(CLI::App& program);
 std::unique_ptr<Command> add_check(CLI::App& program);
 std::unique_ptr<Command> add_run(CLI::App& program);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "onnxpress/sensitivity.h"
 
-#include "command.h"
+#include "onnxpress/sensitivity.h"
+#include "sensitivity.h"
 #include "usage.h"
 
 namespace onnxpress::cli {
