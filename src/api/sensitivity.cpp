@@ -67,8 +67,8 @@ Document sensitivity(const SensitivityRequest& request, const Control& control) 
       }
       record.units.push_back(std::move(row));
     }
-    record.summary = fmt::format("{} changes, one at a time, on {} samples", probes.size(),
-                                 judge.samples());
+    record.summary =
+        fmt::format("{} changes, one at a time, on {} samples", probes.size(), judge.samples());
     return record.summary;
   });
   document.samples = set.samples();

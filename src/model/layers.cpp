@@ -58,10 +58,8 @@ class Flow {
     const std::set<NodeId> to_end = nodes_to_end(last);
     std::map<ValueId, std::size_t> left;  // uses that are still to come
     const auto uses_of = [&](ValueId id) {
-      return static_cast<std::size_t>(
-          std::ranges::count_if(graph_.value(id).uses, [&](const Use& use) {
-            return to_end.contains(use.node);
-          }));
+      return static_cast<std::size_t>(std::ranges::count_if(
+          graph_.value(id).uses, [&](const Use& use) { return to_end.contains(use.node); }));
     };
     std::vector<Waypoint> waypoints{{-1, source_}};
     left[source_] = uses_of(source_);
@@ -99,8 +97,8 @@ class Flow {
     for (const NodeId id : graph_.nodes()) {
       if (!nodes_.contains(id)) continue;
       const Node& node = graph_.node(id);
-      const bool depends = std::ranges::any_of(
-          node.inputs, [&](ValueId input) { return behind.contains(input); });
+      const bool depends =
+          std::ranges::any_of(node.inputs, [&](ValueId input) { return behind.contains(input); });
       for (const ValueId output : node.outputs) {
         if (output == kNoValue) continue;
         if (depends) behind.insert(output);
@@ -112,7 +110,8 @@ class Flow {
     for (auto id = order.rbegin(); id != order.rend(); ++id) {
       if (!nodes_.contains(*id)) continue;
       const Node& node = graph_.node(*id);
-      if (std::ranges::none_of(node.outputs, [&](ValueId o) { return needed.contains(o); })) continue;
+      if (std::ranges::none_of(node.outputs, [&](ValueId o) { return needed.contains(o); }))
+        continue;
       found.insert(*id);
       needed.insert(node.inputs.begin(), node.inputs.end());
       needed.insert(node.captures.begin(), node.captures.end());
@@ -135,8 +134,7 @@ std::vector<ValueId> sources_of(const Graph& graph, const TransformerView& view)
   }
   for (const ValueId input : graph.inputs()) {
     const DType type = graph.value(input).dtype;
-    const bool floats =
-        type == DType::float32 || type == DType::float16 || type == DType::bfloat16;
+    const bool floats = type == DType::float32 || type == DType::float16 || type == DType::bfloat16;
     if (floats) sources.push_back(input);
   }
   return sources;
@@ -251,9 +249,8 @@ class LayerFinder {
            end + 1 < waypoints.size() && changes_layout(waypoints[end + 1].value)) {
       ++end;
     }
-    const bool taken = std::ranges::any_of(layer.attentions, [&](std::size_t a) {
-      return placed_.contains(a);
-    });
+    const bool taken =
+        std::ranges::any_of(layer.attentions, [&](std::size_t a) { return placed_.contains(a); });
     if (taken) return;
     placed_.insert(layer.attentions.begin(), layer.attentions.end());
     layer.entering = waypoints[first].value;
@@ -311,7 +308,7 @@ class LayerFinder {
   SymbolicShapes shapes_;
   std::set<ValueId> norm_outputs_;
   std::map<ValueId, ValueId> norm_behind_;  // by what it normalises
-  std::set<std::size_t> placed_;  // attentions that are in a layer
+  std::set<std::size_t> placed_;            // attentions that are in a layer
 };
 
 }  // namespace

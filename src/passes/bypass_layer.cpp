@@ -98,8 +98,9 @@ std::string bypass_layer(Graph& graph, const TransformerView& view, const Transf
   for (const NodeId id : anchors(view, layer)) {
     if (!live.contains(id)) continue;
     const std::string reader = reader_of(trial, id);
-    return fmt::format("its inner values are read elsewhere{}",
-                       reader.empty() ? "" : fmt::format(": output \"{}\" depends on them", reader));
+    return fmt::format(
+        "its inner values are read elsewhere{}",
+        reader.empty() ? "" : fmt::format(": output \"{}\" depends on them", reader));
   }
   graph = std::move(trial);
   return "";

@@ -50,10 +50,11 @@ class DropLayers : public Pass {
  public:
   explicit DropLayers(Options options) : options_(std::move(options)) {
     if (options_.ratio >= 0 && options_.ratio < 1) return;
-    throw Error(codes::bad_option,
-                fmt::format("pass drop_layers: ratio must lie between 0 and 1, 1 excluded, and is {}",
-                            options_.ratio),
-                "0.25 removes a quarter of the layers");
+    throw Error(
+        codes::bad_option,
+        fmt::format("pass drop_layers: ratio must lie between 0 and 1, 1 excluded, and is {}",
+                    options_.ratio),
+        "0.25 removes a quarter of the layers");
   }
 
   [[nodiscard]] bool uses_data() const override { return options_.layers.empty(); }
@@ -73,7 +74,8 @@ class DropLayers : public Pass {
     whole.remove_unused();
     const std::int64_t bytes = weight_bytes(whole);
     for (std::size_t i = 0; i < layers.size(); ++i) {
-      UnitPlan row{.label = layers[i].label, .kind = "layer", .target = static_cast<std::int64_t>(i)};
+      UnitPlan row{
+          .label = layers[i].label, .kind = "layer", .target = static_cast<std::int64_t>(i)};
       Graph trial = context.graph();
       row.reason = bypass_layer(trial, context.view(), layers[i]);
       const bool possible = row.reason.empty();
@@ -84,9 +86,9 @@ class DropLayers : public Pass {
         row.reason = options_.layers.empty() ? "those whose loss costs least go" : "goes";
         if (!options_.layers.empty()) row.bytes_after = 0;
       } else if (!possible && wanted[i] && !options_.layers.empty()) {
-        throw Error(codes::unsupported_model,
-                    fmt::format("pass drop_layers: layer {} ({}) can't go: {}", i, row.label,
-                                row.reason));
+        throw Error(
+            codes::unsupported_model,
+            fmt::format("pass drop_layers: layer {} ({}) can't go: {}", i, row.label, row.reason));
       } else if (possible) {
         row.reason = "not among those that are named";
       }
@@ -129,9 +131,10 @@ class DropLayers : public Pass {
       if (is_number(text)) {
         const auto index = static_cast<std::size_t>(std::stoul(text));
         if (index >= layers.size()) {
-          throw Error(codes::bad_option,
-                      fmt::format("pass drop_layers: there is no layer {}: the model has {}, from 0",
-                                  text, layers.size()));
+          throw Error(
+              codes::bad_option,
+              fmt::format("pass drop_layers: there is no layer {}: the model has {}, from 0", text,
+                          layers.size()));
         }
         wanted[index] = true;
         continue;
@@ -150,10 +153,11 @@ class DropLayers : public Pass {
   }
 
   [[noreturn]] static void refuse_all(std::size_t layers) {
-    throw Error(codes::bad_option,
-                fmt::format("pass drop_layers: the model has {} layer{}, and at least one must stay",
-                            layers, layers == 1 ? "" : "s"),
-                "let fewer go");
+    throw Error(
+        codes::bad_option,
+        fmt::format("pass drop_layers: the model has {} layer{}, and at least one must stay",
+                    layers, layers == 1 ? "" : "s"),
+        "let fewer go");
   }
 
   void require_enough(const PassContext& context, const PassPlan& plan) const {
@@ -161,9 +165,10 @@ class DropLayers : public Pass {
     if (count >= plan.units.size()) refuse_all(plan.units.size());
     if (count > plan.changes()) {
       const auto kept = std::ranges::find(plan.units, Decision::keep, &UnitPlan::decision);
-      throw Error(codes::unsupported_model,
-                  fmt::format("pass drop_layers: {} of {} layers should go, but only {} can; {}: {}",
-                              count, plan.units.size(), plan.changes(), kept->label, kept->reason));
+      throw Error(
+          codes::unsupported_model,
+          fmt::format("pass drop_layers: {} of {} layers should go, but only {} can; {}: {}", count,
+                      plan.units.size(), plan.changes(), kept->label, kept->reason));
     }
     const bool samples = context.calibration() != nullptr && context.calibration()->set;
     if (samples || context.dry_run()) return;
@@ -245,7 +250,8 @@ class DropLayers : public Pass {
       }
       if (!best) break;
       const std::size_t i = candidates[*best];
-      result.ways[i] = fmt::format("dropped as number {}: {} {:.5f} in all", round + 1, metric, least);
+      result.ways[i] =
+          fmt::format("dropped as number {}: {} {:.5f} in all", round + 1, metric, least);
       drop(context, layers, i, result);
       candidates.erase(candidates.begin() + static_cast<std::ptrdiff_t>(*best));
     }
@@ -258,15 +264,16 @@ class DropLayers : public Pass {
 }  // namespace
 
 PassInfo drop_layers_info() {
-  return {"drop_layers", "whole layers go: attention, feed-forward block, residuals and norms",
-          "Takes out the layers whose loss costs least, one after the other: each is bypassed in "
-          "turn and the outputs compared with the model's on calibration samples, by the mean KL of "
-          "the logits, or by the relative error where there are none. Or those that are named. What "
-          "entered the layer then stands where its result stood. A layer of which anything is read "
-          "elsewhere, or that changes the shape, stays, with the reason.",
-          describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
-            return std::make_unique<DropLayers>(read_options(table(), values, "pass drop_layers"));
-          }};
+  return {
+      "drop_layers", "whole layers go: attention, feed-forward block, residuals and norms",
+      "Takes out the layers whose loss costs least, one after the other: each is bypassed in "
+      "turn and the outputs compared with the model's on calibration samples, by the mean KL of "
+      "the logits, or by the relative error where there are none. Or those that are named. What "
+      "entered the layer then stands where its result stood. A layer of which anything is read "
+      "elsewhere, or that changes the shape, stays, with the reason.",
+      describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
+        return std::make_unique<DropLayers>(read_options(table(), values, "pass drop_layers"));
+      }};
 }
 
 }  // namespace onnxpress

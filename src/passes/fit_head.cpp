@@ -80,7 +80,8 @@ std::string why_not(const Graph& graph, const LinearUnit& unit, const Model* ori
   if (std::string why = first_refusal(unit); !why.empty()) return why;
   if (std::string why = why_not_stored(graph, unit); !why.empty()) return why;
   if (original == nullptr) return "";
-  if (std::string why = why_not_comparable(original->graph, graph, unit.input); !why.empty()) {
+  if (std::string why = why_not_comparable(original->graph, graph, unit.input, unit.product);
+      !why.empty()) {
     return why;
   }
   if (!same_constant(original->graph, graph, unit.weight) ||
@@ -145,8 +146,7 @@ class FitHead : public RefitPass {
     result.changed = plan.changes();
     if (context.dry_run() || result.changed == 0) return result;
     const TransformerView& view = context.view();
-    const Model before =
-        original() != nullptr ? *original() : context.model();
+    const Model before = original() != nullptr ? *original() : context.model();
     StagedRunOptions run_options;
     run_options.session = context.calibration()->session;
     run_options.pair = true;
@@ -175,7 +175,8 @@ class FitHead : public RefitPass {
     if (rows.moments.train.edited.rows == 0 || rows.moments.held_out.edited.rows == 0) {
       return "the data gave it no rows to solve on and to judge by";
     }
-    const Matrix w = to_matrix(*weight_ref(*graph.constant(unit.weight), matrix_layout(unit.layout)));
+    const Matrix w =
+        to_matrix(*weight_ref(*graph.constant(unit.weight), matrix_layout(unit.layout)));
     std::vector<float> bias;
     if (unit.bias) {
       const auto values = graph.constant(*unit.bias)->to_doubles();
@@ -207,15 +208,16 @@ class FitHead : public RefitPass {
 }  // namespace
 
 PassInfo fit_head_info() {
-  return {"fit_head", "the classifier or output head, refitted to the original's logits",
-          "For use after quantization or pruning, as the last pass. Solves for the head's weight and "
-          "bias with which the model's features, as they are now, give the logits of the model as "
-          "it came, by least squares with a ridge on the calibration data; no labels are needed. "
-          "The head keeps its old weights unless the new ones are closer on held-out samples. A "
-          "head that is quantized or tied to the embedding stays as it is, with the reason.",
-          describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
-            return std::make_unique<FitHead>(read_options(table(), values, "pass fit_head"));
-          }};
+  return {
+      "fit_head", "the classifier or output head, refitted to the original's logits",
+      "For use after quantization or pruning, as the last pass. Solves for the head's weight and "
+      "bias with which the model's features, as they are now, give the logits of the model as "
+      "it came, by least squares with a ridge on the calibration data; no labels are needed. "
+      "The head keeps its old weights unless the new ones are closer on held-out samples. A "
+      "head that is quantized or tied to the embedding stays as it is, with the reason.",
+      describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
+        return std::make_unique<FitHead>(read_options(table(), values, "pass fit_head"));
+      }};
 }
 
 }  // namespace onnxpress

@@ -76,7 +76,8 @@ std::string why_not(const Graph& graph, const patterns::NormMatch& norm, const M
       return "its gain and shift are not two vectors of one size";
     }
   }
-  if (graph.constant(norm.gain)->dims().empty() || graph.constant(norm.gain)->dims().back() != width) {
+  if (graph.constant(norm.gain)->dims().empty() ||
+      graph.constant(norm.gain)->dims().back() != width) {
     return "it goes over more than the last axis";
   }
   if (norm.input_bias != kNoValue && graph.constant(norm.input_bias) == nullptr) {
@@ -85,9 +86,14 @@ std::string why_not(const Graph& graph, const patterns::NormMatch& norm, const M
   if (original == nullptr) return "";
   for (const ValueId value : {norm.input, norm.residual}) {
     if (value == kNoValue) continue;
-    if (std::string why = why_not_comparable(original->graph, graph, value); !why.empty()) {
-      return why;
+    // One of the norm's nodes reads it, in both models.
+    std::string why;
+    for (const Use& use : graph.value(value).uses) {
+      if (std::ranges::find(norm.nodes, use.node) == norm.nodes.end()) continue;
+      why = why_not_comparable(original->graph, graph, value, use.node);
+      if (why.empty()) break;
     }
+    if (!why.empty()) return why;
   }
   return "";
 }
@@ -175,9 +181,10 @@ class FitNorms : public RefitPass {
  public:
   explicit FitNorms(Options options) : options_(std::move(options)) {
     if (options_.ridge < 0 && options_.ridge != -1) {
-      throw Error(codes::bad_option,
-                  fmt::format("pass fit_norms: ridge = {}, but it can't be negative", options_.ridge),
-                  "leave it out, and it is searched");
+      throw Error(
+          codes::bad_option,
+          fmt::format("pass fit_norms: ridge = {}, but it can't be negative", options_.ridge),
+          "leave it out, and it is searched");
     }
   }
 
@@ -197,7 +204,8 @@ class FitNorms : public RefitPass {
       const patterns::NormMatch& match = norms[i].match;
       for (const ValueId value : {match.gain, match.shift}) {
         const Tensor* tensor = context.graph().constant(value);
-        if (tensor != nullptr) row.bytes_before += static_cast<std::int64_t>(tensor->bytes().size());
+        if (tensor != nullptr)
+          row.bytes_before += static_cast<std::int64_t>(tensor->bytes().size());
       }
       row.bytes_after = row.bytes_before;
       row.reason = why_not(context.graph(), match, original());
@@ -216,8 +224,7 @@ class FitNorms : public RefitPass {
     result.changed = plan.changes();
     if (context.dry_run() || result.changed == 0) return result;
     const auto norms = context.view().norms();
-    const Model before =
-        original() != nullptr ? *original() : context.model();
+    const Model before = original() != nullptr ? *original() : context.model();
     StagedRunOptions run_options;
     run_options.session = context.calibration()->session;
     run_options.pair = true;
@@ -259,15 +266,16 @@ class FitNorms : public RefitPass {
 }  // namespace
 
 PassInfo fit_norms_info() {
-  return {"fit_norms", "gains and shifts of norms, refitted to the original's outputs",
-          "For use after quantization or pruning. Solves, channel by channel and from bottom to top, "
-          "for the gain and shift with which a LayerNorm or RMSNorm comes closest to what it put out "
-          "in the model as it came, by least squares on the calibration data; no labels are needed. "
-          "A norm keeps its old values unless the new ones are closer on held-out samples. Costs "
-          "nothing at run time.",
-          describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
-            return std::make_unique<FitNorms>(read_options(table(), values, "pass fit_norms"));
-          }};
+  return {
+      "fit_norms", "gains and shifts of norms, refitted to the original's outputs",
+      "For use after quantization or pruning. Solves, channel by channel and from bottom to top, "
+      "for the gain and shift with which a LayerNorm or RMSNorm comes closest to what it put out "
+      "in the model as it came, by least squares on the calibration data; no labels are needed. "
+      "A norm keeps its old values unless the new ones are closer on held-out samples. Costs "
+      "nothing at run time.",
+      describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
+        return std::make_unique<FitNorms>(read_options(table(), values, "pass fit_norms"));
+      }};
 }
 
 }  // namespace onnxpress

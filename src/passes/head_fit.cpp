@@ -106,9 +106,9 @@ std::optional<FittedHead> fit_head(const HeadRows& rows, const Matrix& w,
   return std::nullopt;
 }
 
-std::optional<double> head_divergence(const HeadRows& rows, const Matrix& w,
-                                      const Matrix& q, std::span<const float> bias,
-                                      std::span<const float> change, ThreadPool& pool) {
+std::optional<double> head_divergence(const HeadRows& rows, const Matrix& w, const Matrix& q,
+                                      std::span<const float> bias, std::span<const float> change,
+                                      ThreadPool& pool) {
   const std::int64_t out = w.columns;
   if (out < 2 || rows.edited.rows == 0) return std::nullopt;
   double sum = 0;

@@ -27,8 +27,8 @@ struct HeadRows {
 struct FittedHead {
   Matrix w;
   std::vector<float> bias_change;
-  double ridge = 0;                    // infinite where only the bias moves
-  double before = 0, after = 0;        // ‖logits - original's‖ / ‖original's‖
+  double ridge = 0;                     // infinite where only the bias moves
+  double before = 0, after = 0;         // ‖logits - original's‖ / ‖original's‖
   std::optional<double> kl_before, kl;  // see head_divergence
 };
 

@@ -8,8 +8,10 @@
 namespace onnxpress {
 
 // Passes edit graphs in place, so that a value that none of them replaced has the same id and name
-// in the model as it came. "" if `value` is such a value, or why it can't be compared.
+// in the model as it came. "" if `value` is such a value and `reader` reads it there, too; or why
+// what flows through it can't be compared: where a layer was dropped, another value takes the place
+// of the one that was read.
 [[nodiscard]] std::string why_not_comparable(const Graph& original, const Graph& edited,
-                                             ValueId value);
+                                             ValueId value, NodeId reader);
 
 }  // namespace onnxpress

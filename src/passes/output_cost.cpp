@@ -46,7 +46,8 @@ struct OutputCost::Impl {
     const auto roles = judge_outputs(outputs, session.outputs(), batch, vocabulary);
     for (const OutputRole& role : roles) divergence |= is_logits(role.kind);
     for (const OutputRole& role : roles) {
-      const bool counts = divergence ? is_logits(role.kind) : is_float(outputs.at(role.name).dtype());
+      const bool counts =
+          divergence ? is_logits(role.kind) : is_float(outputs.at(role.name).dtype());
       if (counts) names.push_back(role.name);
     }
   }
@@ -71,8 +72,7 @@ struct OutputCost::Impl {
   }
 };
 
-OutputCost::OutputCost(const Model& reference, const CalibrationSet& set,
-                       OutputCostOptions options)
+OutputCost::OutputCost(const Model& reference, const CalibrationSet& set, OutputCostOptions options)
     : impl_(std::make_unique<Impl>(set, std::move(options))) {
   impl_->run_reference(reference);
 }

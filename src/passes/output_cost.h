@@ -15,9 +15,9 @@ namespace onnxpress {
 
 struct OutputCostOptions {
   SessionOptions session{};
-  std::int64_t samples = 64;                 // at most, in whole batches
-  std::size_t output_bytes = 256 << 20;      // of outputs that are kept; at least one batch
-  std::function<void()> tick{};              // called after each batch; throws to cancel
+  std::int64_t samples = 64;             // at most, in whole batches
+  std::size_t output_bytes = 256 << 20;  // of outputs that are kept; at least one batch
+  std::function<void()> tick{};          // called after each batch; throws to cancel
 };
 
 // What a change costs where it counts: how far a model's outputs go from those of the model before

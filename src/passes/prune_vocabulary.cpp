@@ -55,8 +55,7 @@ Tensor sliced(const Tensor& tensor, std::size_t axis, std::span<const std::int32
   for (std::size_t i = 0; i < axis; ++i) outer *= dims[i];
   std::int64_t inner = 1;
   for (std::size_t i = axis + 1; i < dims.size(); ++i) inner *= dims[i];
-  const std::size_t piece =
-      tensor.bytes().size() / static_cast<std::size_t>(outer * dims[axis]);
+  const std::size_t piece = tensor.bytes().size() / static_cast<std::size_t>(outer * dims[axis]);
   std::vector<std::byte> bytes;
   bytes.reserve(static_cast<std::size_t>(outer) * kept.size() * piece);
   for (std::int64_t o = 0; o < outer; ++o) {
@@ -72,8 +71,8 @@ Tensor sliced(const Tensor& tensor, std::size_t axis, std::span<const std::int32
 }
 
 bool keeps_ids(const Node& node) {
-  for (const char* type : {"Cast", "Identity", "Reshape", "Unsqueeze", "Squeeze", "Flatten",
-                           "Transpose", "Slice"}) {
+  for (const char* type :
+       {"Cast", "Identity", "Reshape", "Unsqueeze", "Squeeze", "Flatten", "Transpose", "Slice"}) {
     if (node.is(type)) return true;
   }
   return false;
@@ -103,8 +102,11 @@ class PruneVocabulary : public Pass {
         decision == Decision::keep
             ? "all tokens are needed"
             : fmt::format("{} of {} tokens stay", cut.kept.size(), site.table->rows);
-    UnitPlan row{.label = site.table->label, .kind = "embedding", .decision = decision,
-                 .reason = reason, .bytes_before = site.table->bytes};
+    UnitPlan row{.label = site.table->label,
+                 .kind = "embedding",
+                 .decision = decision,
+                 .reason = reason,
+                 .bytes_before = site.table->bytes};
     row.bytes_after = decision == Decision::keep ? row.bytes_before : share(row.bytes_before);
     plan.units.push_back(std::move(row));
     for (const LinearUnit* head : site.heads) {
@@ -113,8 +115,7 @@ class PruneVocabulary : public Pass {
       if (const Tensor* bias = bias_of(context.graph(), *head)) {
         unit.bytes_before += static_cast<std::int64_t>(bias->bytes().size());
       }
-      unit.bytes_after =
-          decision == Decision::keep ? unit.bytes_before : share(unit.bytes_before);
+      unit.bytes_after = decision == Decision::keep ? unit.bytes_before : share(unit.bytes_before);
       plan.units.push_back(std::move(unit));
     }
     return plan;
@@ -195,8 +196,10 @@ class PruneVocabulary : public Pass {
   static void require_own(const Graph& graph, const LinearUnit& head, bool tied) {
     const Tensor* weight = graph.constant(head.weight);
     if (weight == nullptr || weight->rank() != 2 || !is_float(weight->dtype())) {
-      refuse(fmt::format("the head {} is not a stored matrix of floats; cut the vocabulary before "
-                         "quantizing", head.label));
+      refuse(
+          fmt::format("the head {} is not a stored matrix of floats; cut the vocabulary before "
+                      "quantizing",
+                      head.label));
     }
     if (head.weight_shared && !tied) refuse(head.label + " shares its weight with another unit");
     if (!head.bias) return;
@@ -243,8 +246,8 @@ class PruneVocabulary : public Pass {
       graph.set_constant(value, std::move(smaller));
       return;
     }
-    graph.replace_all_uses(value, graph.add_constant(graph.value(value).name + "_kept",
-                                                     std::move(smaller)));
+    graph.replace_all_uses(
+        value, graph.add_constant(graph.value(value).name + "_kept", std::move(smaller)));
   }
 
   // What the file says of the shapes behind a head.
@@ -252,10 +255,9 @@ class PruneVocabulary : public Pass {
     std::set<ValueId> behind{from};
     for (const NodeId id : graph.nodes()) {
       const Node& node = graph.node(id);
-      const bool reads = node.outputs.front() == from ||
-                         std::ranges::any_of(node.inputs, [&](ValueId input) {
-                           return behind.contains(input);
-                         });
+      const bool reads =
+          node.outputs.front() == from ||
+          std::ranges::any_of(node.inputs, [&](ValueId input) { return behind.contains(input); });
       if (!reads) continue;
       for (const ValueId output : node.outputs) {
         if (output == kNoValue) continue;
@@ -278,16 +280,17 @@ VocabularyCutOptions vocabulary_cut_options(const OptionValues& values) {
 }
 
 PassInfo prune_vocabulary_info() {
-  return {"prune_vocabulary", "tokens that a corpus does not need go, with their rows and logits",
-          "Keeps the tokens that the model's WordPiece tokenizer makes of a corpus, special tokens "
-          "and single characters; cuts the other rows out of the table of words and the other "
-          "logits out of the output head; and writes the new vocab.txt beside the model. Texts of "
-          "corpus tokens get the very outputs they got before. Data that later passes look at would "
-          "have the old tokens' ids: run it alone, then compress the result with its vocab.txt.",
-          describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
-            return std::make_unique<PruneVocabulary>(
-                read_options(table(), values, "pass prune_vocabulary"));
-          }};
+  return {
+      "prune_vocabulary", "tokens that a corpus does not need go, with their rows and logits",
+      "Keeps the tokens that the model's WordPiece tokenizer makes of a corpus, special tokens "
+      "and single characters; cuts the other rows out of the table of words and the other "
+      "logits out of the output head; and writes the new vocab.txt beside the model. Texts of "
+      "corpus tokens get the very outputs they got before. Data that later passes look at would "
+      "have the old tokens' ids: run it alone, then compress the result with its vocab.txt.",
+      describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
+        return std::make_unique<PruneVocabulary>(
+            read_options(table(), values, "pass prune_vocabulary"));
+      }};
 }
 
 }  // namespace onnxpress

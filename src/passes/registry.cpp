@@ -27,15 +27,12 @@ namespace onnxpress {
 
 std::span<const PassInfo> all_passes() {
   static const std::vector<PassInfo> table{
-      upgrade_opset_info(),    fold_constants_info(),
-      deduplicate_info(),      drop_layers_info(),
-      prune_vocabulary_info(), prune_heads_info(),
-      prune_neurons_info(),    prune_weights_info(),
-      low_rank_info(),         smooth_info(),
-      cast_fp16_info(),        quantize_embeddings_info(),
-      quantize_weights_info(), quantize_dynamic_info(),
-      quantize_static_info(),  fit_norms_info(),
-      fit_head_info(),
+      upgrade_opset_info(),    fold_constants_info(),   deduplicate_info(),
+      drop_layers_info(),      prune_vocabulary_info(), prune_heads_info(),
+      prune_neurons_info(),    prune_weights_info(),    low_rank_info(),
+      smooth_info(),           cast_fp16_info(),        quantize_embeddings_info(),
+      quantize_weights_info(), quantize_dynamic_info(), quantize_static_info(),
+      fit_norms_info(),        fit_head_info(),
   };
   return table;
 }

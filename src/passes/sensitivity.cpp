@@ -71,8 +71,9 @@ std::vector<Probe> rounding_probes(const Model& /*model*/, const TransformerView
   for (const LinearUnit& unit : view.units()) {
     if (!unit.compressible() || !seen.insert(unit.weight).second) continue;
     for (const Rounding& rounding : roundings()) {
-      Probe probe{unit.label, "linear", rounding.name, unit.weight_bytes,
-                  stored_bytes(unit, rounding.grid), {}};
+      Probe probe{
+          unit.label, "linear", rounding.name, unit.weight_bytes, stored_bytes(unit, rounding.grid),
+          {}};
       probe.apply = [&unit, &rounding, &pool](Model& copy) {
         return round_unit(copy, unit, rounding.grid, pool);
       };

@@ -65,7 +65,8 @@ VocabularyCut cut_vocabulary(const VocabularyCutOptions& options) {
   const auto file = MappedFile::open(path);
   const auto tokens = lines_of(text_of(*file));
   if (tokens.size() < static_cast<std::size_t>(tokenizer->vocabulary_size())) {
-    throw Error(codes::bad_tokenizer, fmt::format("{}: ids are not numbers of lines", path.string()));
+    throw Error(codes::bad_tokenizer,
+                fmt::format("{}: ids are not numbers of lines", path.string()));
   }
   const auto corpus = MappedFile::open(options.corpus);
   std::vector<bool> keep(tokens.size());

@@ -68,8 +68,8 @@ name = "quantize_embeddings"
 [[pass]]
 name = "quantize_static"
 )"},
-    Preset{"lowrank", "weights as two thin factors where that pays, then INT8 weights and embeddings",
-           true,
+    Preset{"lowrank",
+           "weights as two thin factors where that pays, then INT8 weights and embeddings", true,
            R"(schema = 1
 [[pass]]
 name = "fold_constants"

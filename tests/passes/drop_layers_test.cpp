@@ -33,8 +33,8 @@ class Stack {
     const ValueId ids = b_.ids();
     ValueId x = b_.op("Gather", {weight({kWords, kWidth}, 1, 0), ids});
     // A mask that all layers share and that is computed from the words.
-    const ValueId seen = b_.op("Cast", {b_.op("Greater", {ids, b_.ints({0})})},
-                               {{"to", std::int64_t{1}}});
+    const ValueId seen =
+        b_.op("Cast", {b_.op("Greater", {ids, b_.ints({0})})}, {{"to", std::int64_t{1}}});
     mask_ = b_.op("Unsqueeze", {seen, b_.ints({1, 2})});
     if (form_ == Form::post_norm) x = norm(x, 1, 5);
     for (const std::uint32_t number : layers) {
@@ -42,8 +42,8 @@ class Stack {
       if (show_first && number == layers.front()) b_.graph.add_output(x);
     }
     if (form_ != Form::post_norm) x = norm(x, 1, 6);
-    const ValueId pooled = b_.op("ReduceMean", {x}, {{"axes", Builder::Ints{1}},
-                                                     {"keepdims", std::int64_t{0}}});
+    const ValueId pooled =
+        b_.op("ReduceMean", {x}, {{"axes", Builder::Ints{1}}, {"keepdims", std::int64_t{0}}});
     const ValueId logits = b_.matmul(pooled, weight({kWidth, kClasses}, 1, 7));
     b_.graph.mutable_value(logits).dtype = DType::float32;
     b_.output(logits);
@@ -58,7 +58,8 @@ class Stack {
   using Builder = test::Builder;
 
   ValueId weight(Dims dims, std::uint32_t layer, std::uint32_t number, float size = 0.5F) {
-    return b_.graph.add_constant("weight", test::noise(std::move(dims), size, layer * 100 + number));
+    return b_.graph.add_constant("weight",
+                                 test::noise(std::move(dims), size, layer * 100 + number));
   }
   ValueId linear(ValueId x, std::int64_t in, std::int64_t out, std::uint32_t l, std::uint32_t n) {
     return b_.add(b_.matmul(x, weight({in, out}, l, n)), weight({out}, l, n + 1));
@@ -71,8 +72,8 @@ class Stack {
     const auto part = [&](std::uint32_t n) {
       return b_.split_heads(linear(x, kWidth, kWidth, l, n), 2, kWidth / 2);
     };
-    const ValueId scores = b_.mul(b_.matmul(part(10), b_.transpose(part(12), {0, 1, 3, 2})),
-                                  b_.number(0.35F));
+    const ValueId scores =
+        b_.mul(b_.matmul(part(10), b_.transpose(part(12), {0, 1, 3, 2})), b_.number(0.35F));
     const ValueId context = b_.matmul(b_.softmax(b_.add(scores, mask_)), part(14));
     return linear(b_.join_heads(context, kWidth), kWidth, kWidth, l, 16);
   }
@@ -225,8 +226,7 @@ TEST(DropLayersRefusals, OptionsThatCanNotBe) {
   EXPECT_THAT(refusal(model, {{"count", std::int64_t{2}}}, &data), HasSubstr("at least one"));
   EXPECT_THAT(refusal(model, {{"count", std::int64_t{0}}}, &data), HasSubstr("count"));
   EXPECT_THAT(refusal(model, {}), HasSubstr("measured on samples"));
-  for (const double ratio :
-       {-0.5, 1.0, 2.0, std::numeric_limits<double>::quiet_NaN()}) {
+  for (const double ratio : {-0.5, 1.0, 2.0, std::numeric_limits<double>::quiet_NaN()}) {
     EXPECT_THAT(refusal(model, {{"ratio", ratio}}, &data), HasSubstr("ratio"));
   }
 }

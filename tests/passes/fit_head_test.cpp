@@ -140,7 +140,8 @@ TEST(FitHead, SaysWhyAHeadStays) {
   const Model original = network();
   const Calibration data = calibration(original);
   Model quantized = original;
-  test::run_pass(quantized, "quantize_weights", {{"min_saving", 0.0}, {"method", std::string("rtn")}});
+  test::run_pass(quantized, "quantize_weights",
+                 {{"min_saving", 0.0}, {"method", std::string("rtn")}});
   EXPECT_THAT(fit(quantized, &original, &data).plan.units[0].reason, HasSubstr("quantized"));
 
   Model half = original;

@@ -21,9 +21,9 @@ Calibration calibration(const Model& model, std::size_t samples = 200) {
 }
 
 Model quantized(Model model) {
-  test::run_pass(model, "quantize_weights",
-                 {{"bits", std::int64_t{4}}, {"group", std::int64_t{32}},
-                  {"method", std::string("rtn")}});
+  test::run_pass(
+      model, "quantize_weights",
+      {{"bits", std::int64_t{4}}, {"group", std::int64_t{32}}, {"method", std::string("rtn")}});
   return model;
 }
 

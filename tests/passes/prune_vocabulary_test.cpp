@@ -30,7 +30,8 @@ class PruneVocabulary : public testing::Test {
   }
   std::string path(const char* name) { return (folder_.path() / name).string(); }
   OptionValues options(bool characters = true) {
-    return {{"corpus", path("corpus.txt")}, {"tokenizer", path("vocab.txt")},
+    return {{"corpus", path("corpus.txt")},
+            {"tokenizer", path("vocab.txt")},
             {"characters", characters}};
   }
 
@@ -41,8 +42,8 @@ class PruneVocabulary : public testing::Test {
     const ValueId table = b.tensor({12, 8});
     ValueId x = b.op("Gather", {table, ids});
     if (compares_ids) {
-      const ValueId pad = b.op("Cast", {b.op("Equal", {ids, b.ints({0})})},
-                               {{"to", std::int64_t{1}}});
+      const ValueId pad =
+          b.op("Cast", {b.op("Equal", {ids, b.ints({0})})}, {{"to", std::int64_t{1}}});
       x = b.mul(x, b.op("Unsqueeze", {pad, b.ints({-1})}));
     }
     const ValueId weight = tied ? b.transpose(table, {1, 0}) : b.tensor({8, 12});
