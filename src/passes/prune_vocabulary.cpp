@@ -159,12 +159,13 @@ class PruneVocabulary : public Pass {
     Site site;
     site.table = view.word_embedding();
     if (site.table == nullptr) refuse("the model has no table of words");
+    for (const Refusal& refusal : site.table->why_not) {
+      if (refusal.kind == RefusalKind::tiny) continue;  // for scales; rows may go all the same
+      refuse(fmt::format("the table {} can't be cut: {}", site.table->label, refusal.text));
+    }
     const Tensor* stored = graph.constant(site.table->table);
-    if (!site.table->compressible() || stored == nullptr || stored->rank() != 2 ||
-        !is_float(stored->dtype())) {
-      refuse(fmt::format("the table {} can't be cut: {}", site.table->label,
-                         site.table->why_not.empty() ? "it is not a stored matrix of floats"
-                                                     : site.table->why_not.front().text));
+    if (stored == nullptr || stored->rank() != 2 || !is_float(stored->dtype())) {
+      refuse(fmt::format("the table {} is not a stored matrix of floats", site.table->label));
     }
     if (site.table->rows != cut.before) {
       throw Error(codes::tokenizer_mismatch,
