@@ -17,7 +17,7 @@ using testing::HasSubstr;
 
 constexpr std::int64_t kIn = 24;
 constexpr std::int64_t kHidden = 32;
-constexpr std::int64_t kClasses = 5;
+constexpr std::int64_t kClasses = 64;  // enough for the head to be quantized
 
 // logits = Relu(x·U + b)·H + c; `transposed`: the head as a Gemm with transB.
 Model network(bool transposed = false, bool bias = true) {
