@@ -76,6 +76,13 @@ class StagedRun {
   void advance(const Model& edited, std::span<const ValueId> values,
                const std::function<void(const Activations&)>& see);
 
+  // Runs a variant of the edited model from the present border to `values` and leaves the run where
+  // it is: what a change costs further on, without running what lies before it again. The original
+  // does not run, Activations::original is nullptr. What the variant changes before the border runs
+  // again, from as far up as needed. Throws what advance() throws.
+  void peek(const Model& variant, std::span<const ValueId> values,
+            const std::function<void(const Activations&)>& see);
+
   [[nodiscard]] const StagedRunFigures& figures() const;
   [[nodiscard]] const CalibrationSet& set() const;
   [[nodiscard]] const Model& original() const;
