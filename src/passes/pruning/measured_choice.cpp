@@ -18,6 +18,7 @@ namespace {
 
 constexpr int kRounds = 3;
 constexpr double kLeastScore = 1e-12;       // of units that are still there
+constexpr double kNotMeasured = 1e6;        // is added to scores of an earlier round
 constexpr std::int64_t kFinestSteps = 64;   // numbers of neurons that a layer may lose
 constexpr std::size_t kMeasuredCuts = 8;    // of these, for which the loss is measured
 constexpr double kMostOfShare = 3;          // a layer loses at most so many times the share of all
@@ -73,7 +74,7 @@ class Choice {
         gone[i] = complement(kept[i], layers_[i]->units);
       }
       if (round > 0) working = compensated(gone);
-      measure_units(working, gone, ablation, round);
+      measure_units(working, gone, ablation, round, worth_measuring(gone));
       // Half go, then half of what is left to remove, then the rest.
       const double share = round + 1 == kRounds ? 1 : 1 - std::pow(0.5, round + 1);
       PruningTarget target = target_;
@@ -200,9 +201,31 @@ class Choice {
                                                    1, all_parts()));
   }
 
-  // Scores of all units that are there in `working`; 0 for those that are gone.
+  // The score up to which units are measured again: there are twice as many as are still to go.
+  [[nodiscard]] double worth_measuring(const std::vector<std::vector<std::int64_t>>& gone) const {
+    if (target_.by_layer) return std::numeric_limits<double>::infinity();
+    std::int64_t parts = most_parts();
+    std::vector<std::pair<double, std::int64_t>> left;  // score, parts
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      parts -= static_cast<std::int64_t>(gone[i].size()) * scored_[i].all_parts_per_unit();
+      for (std::size_t unit = 0; unit < scored_[i].scores.size(); ++unit) {
+        if (std::ranges::find(gone[i], static_cast<std::int64_t>(unit)) != gone[i].end()) continue;
+        left.emplace_back(scored_[i].scores[unit], scored_[i].all_parts_per_unit());
+      }
+    }
+    std::ranges::sort(left);
+    std::int64_t seen = 0;
+    for (const auto& [score, some] : left) {
+      seen += some;
+      if (seen >= 2 * parts) return score;
+    }
+    return std::numeric_limits<double>::infinity();
+  }
+
+  // Scores of the units that are there in `working`; 0 for those that are gone. In later rounds
+  // those that had more than `most` are not measured again: they come last.
   void measure_units(const Model& working, const std::vector<std::vector<std::int64_t>>& gone,
-                     AblationRun& ablation, int round) {
+                     AblationRun& ablation, int round, double most) {
     Model model = working;
     LayerMoments moments(context_, model);
     ablation.restart();
@@ -219,8 +242,14 @@ class Choice {
       }
       for (std::int64_t unit = 0; unit < layers_[i]->units; ++unit) {
         double& score = scored_[i].scores[static_cast<std::size_t>(unit)];
-        score = 0;
-        if (std::ranges::find(gone[i], unit) != gone[i].end()) continue;
+        if (std::ranges::find(gone[i], unit) != gone[i].end()) {
+          score = 0;
+          continue;
+        }
+        if (round > 0 && score > most) {
+          if (score < kNotMeasured) score += kNotMeasured;
+          continue;
+        }
         progress(reader, round, kRounds);
         const std::span one(&unit, 1);
         const Model variant =
