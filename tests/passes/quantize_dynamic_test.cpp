@@ -150,7 +150,9 @@ TEST(QuantizeDynamic, RefusesSumsThatCouldOverflow) {
     g.add_output(y);
     const PassPlan plan = test::run_pass(model, "quantize_dynamic");
     EXPECT_EQ(plan.changes(), inputs == 33'025 ? 1U : 0U);
-    if (plan.changes() == 0) EXPECT_THAT(plan.units[0].reason, testing::HasSubstr("overflow"));
+    if (plan.changes() == 0) {
+      EXPECT_THAT(plan.units[0].reason, testing::HasSubstr("overflow"));
+    }
   }
 }
 
