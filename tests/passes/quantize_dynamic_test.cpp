@@ -71,7 +71,8 @@ TEST(QuantizeDynamic, SevenBitsStayInTheirRangeAndAutoTakesUnsignedWhereTheyCost
   const Model before = n.model;
   Model seven = n.model;
   test::run_pass(seven, "quantize_dynamic", {{"weights", std::string("s8-7bit")}});
-  for (const int code : seven.graph.constant(*seven.graph.find_value("w_q"))->as<std::int8_t>()) {
+  for (const std::int8_t code :
+       seven.graph.constant(*seven.graph.find_value("w_q"))->as<std::int8_t>()) {
     ASSERT_GE(code, -64);
     ASSERT_LE(code, 63);
   }
