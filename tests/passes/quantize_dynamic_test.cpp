@@ -71,7 +71,8 @@ TEST(QuantizeDynamic, SevenBitsStayInTheirRangeAndAutoTakesUnsignedWhereTheyCost
   const Model before = n.model;
   Model seven = n.model;
   test::run_pass(seven, "quantize_dynamic", {{"weights", std::string("s8-7bit")}});
-  for (const int code : seven.graph.constant(*seven.graph.find_value("w_q"))->as<std::int8_t>()) {
+  for (const std::int8_t code :
+       seven.graph.constant(*seven.graph.find_value("w_q"))->as<std::int8_t>()) {
     ASSERT_GE(code, -64);
     ASSERT_LE(code, 63);
   }
@@ -150,7 +151,9 @@ TEST(QuantizeDynamic, RefusesSumsThatCouldOverflow) {
     g.add_output(y);
     const PassPlan plan = test::run_pass(model, "quantize_dynamic");
     EXPECT_EQ(plan.changes(), inputs == 33'025 ? 1U : 0U);
-    if (plan.changes() == 0) EXPECT_THAT(plan.units[0].reason, testing::HasSubstr("overflow"));
+    if (plan.changes() == 0) {
+      EXPECT_THAT(plan.units[0].reason, testing::HasSubstr("overflow"));
+    }
   }
 }
 
