@@ -6,6 +6,7 @@
 #include "api/measuring.h"
 #include "api/recipe_of.h"
 #include "api/request.h"
+#include "api/vocabulary.h"
 #include "base/error_codes.h"
 #include "base/sha256.h"
 #include "data/model_folder.h"
@@ -197,7 +198,7 @@ Document compress(const CompressRequest& request, const Control& control) {
   if (request.output.empty() && !request.dry_run) {
     throw Error(codes::usage_error, "no output is given", "add -o small.onnx");
   }
-  const Recipe recipe = api::recipe_of(request);
+  Recipe recipe = api::recipe_of(request);
   const CompressRequest resolved = api::with_recipe_data(request, recipe);
   const DataOptions& data_options = resolved.data;
   document.recipe_name = recipe.name;
@@ -218,7 +219,12 @@ Document compress(const CompressRequest& request, const Control& control) {
     original = api::open_model(request.input, request.reading, sha256);
     return fmt::format("{} nodes", original.model.graph.nodes().size());
   });
-  const WriteOptions writing = write_options(resolved, original);
+  const auto vocabulary = api::VocabularyFiles::of(recipe, resolved, original);
+  WriteOptions writing = write_options(resolved, original);
+  if (vocabulary) {
+    writing.protected_inputs.insert(writing.protected_inputs.end(),
+                                    {vocabulary->corpus(), vocabulary->tokenizer()});
+  }
   document.inputs.push_back(original.file);
   std::optional<Dataset> data;
   const std::optional<Calibration> calibration =
@@ -247,6 +253,7 @@ Document compress(const CompressRequest& request, const Control& control) {
   std::optional<StagedModel> staged;
   recorder.stage("write", [&](const std::function<void(double)>&) -> std::string {
     staged = stage_model(result.model, request.output, writing);
+    if (vocabulary) staged->add_beside("vocab.txt", vocabulary->contents());
     return {};
   });
   document.models[1].bytes = staged->bytes();

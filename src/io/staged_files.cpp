@@ -25,7 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // What a signal handler removes. Only plain memory and atomics: a handler may not allocate or lock.
-constexpr std::size_t kFilesPerSlot = 2;
+constexpr std::size_t kFilesPerSlot = 3;
 struct Slot {
   std::atomic<bool> taken{false};
   std::array<std::atomic<bool>, kFilesPerSlot> has_file{};

@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/error_codes.h"
 #include "base/sha256.h"
@@ -56,7 +57,61 @@ struct StagedModel::State {
   std::int64_t bytes = 0;
   std::string sha256;
   bool force = false;
+  std::vector<fs::path> beside;  // in the folder
+  std::vector<fs::path> protected_inputs;
 };
+
+namespace {
+
+// Moves files to a folder, and back where that is not to last: what stood there before, too.
+class MovedFiles {
+ public:
+  // `staging`: a folder for second names.
+  explicit MovedFiles(fs::path staging) : staged_(std::move(staging)) {}
+  MovedFiles(const MovedFiles&) = delete;
+  MovedFiles& operator=(const MovedFiles&) = delete;
+  ~MovedFiles() {
+    std::error_code ignored;
+    for (const Moved& moved : moved_) {
+      fs::remove(moved.to, ignored);
+      if (!moved.old.empty()) fs::rename(moved.old, moved.to, ignored);
+    }
+  }
+
+  void move(const fs::path& from, const fs::path& to, bool force) {
+    Moved moved{to, {}};
+    std::error_code error;
+    if (force && fs::exists(to, error)) {
+      // A second name for it: it is in its place until the moment it is replaced.
+      moved.old = staged_ / (to.filename().string() + ".old");
+      fs::create_hard_link(to, moved.old, error);
+      if (error) moved.old.clear();
+      if (error) throw Error(codes::cannot_write, to.string() + ": " + error.message());
+    }
+    try {
+      io::move_into_place(from, to, force);
+    } catch (...) {
+      fs::remove(moved.old, error);
+      throw;
+    }
+    moved_.push_back(std::move(moved));
+  }
+
+  void keep() {
+    std::error_code ignored;
+    for (const Moved& moved : moved_) fs::remove(moved.old, ignored);
+    moved_.clear();
+  }
+
+ private:
+  struct Moved {
+    fs::path to, old;
+  };
+  fs::path staged_;
+  std::vector<Moved> moved_;
+};
+
+}  // namespace
 
 StagedModel::StagedModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
 StagedModel::StagedModel(StagedModel&&) noexcept = default;
@@ -77,6 +132,27 @@ fs::path StagedModel::data_path() const {
                               : state_->destination.parent_path() / state_->data.filename();
 }
 
+void StagedModel::add_beside(const std::string& name, const std::string& contents) {
+  const fs::path target = state_->destination.parent_path() / name;
+  for (const fs::path& input : state_->protected_inputs) {
+    std::error_code ignored;
+    if (!fs::equivalent(input, target, ignored)) continue;
+    throw Error(codes::output_is_input,
+                fmt::format("{} would be replaced, but it is read", target.string()),
+                "write the output into another folder");
+  }
+  std::error_code ignored;
+  if (target == state_->destination || (!state_->force && fs::exists(target, ignored))) {
+    throw Error(codes::output_exists,
+                fmt::format("{}, which is to be written beside the model, is there already",
+                            target.string()),
+                "write the output into another folder, or add --force");
+  }
+  io::Rope rope;
+  rope.append(contents);
+  state_->beside.push_back(state_->folder.write(name, rope));
+}
+
 void StagedModel::publish() && {
   const std::unique_ptr<State> state = std::move(state_);
   const fs::path data =
@@ -88,7 +164,12 @@ void StagedModel::publish() && {
     io::sync_folder_of(data);
   }
   try {
+    MovedFiles moved(state->model.parent_path());
+    for (const fs::path& file : state->beside) {
+      moved.move(file, state->destination.parent_path() / file.filename(), state->force);
+    }
     io::move_into_place(state->model, state->destination, state->force);
+    moved.keep();
   } catch (const Error&) {
     std::error_code ignored;
     if (move_data) fs::remove(data, ignored);
@@ -105,6 +186,7 @@ StagedModel stage_model(const Model& model, const fs::path& destination,
   io::require_free_space(target, layout.size());
   auto state = std::make_unique<StagedModel::State>(target);
   state->force = options.force;
+  state->protected_inputs = options.protected_inputs;
   state->bytes = layout.size();
   if (layout.data) state->data = state->folder.write(layout.data->name(), layout.data->bytes());
   std::future<std::string> sha256 =

@@ -40,7 +40,12 @@ class StagedModel {
   [[nodiscard]] const std::string& sha256() const;  // of the model file
   // The data file's final path; empty where the weights are in the model file.
   [[nodiscard]] std::filesystem::path data_path() const;
-  // Moves the model to its destination in one step. Throws Error (output_exists, cannot_write);
+  // Writes a file that belongs to the model and is published with it, in the same folder: a
+  // vocabulary, say. Throws Error: output_is_input (it would replace one of protected_inputs),
+  // output_exists (unless `force`), cannot_write.
+  void add_beside(const std::string& name, const std::string& contents);
+  // Moves the model to its destination in one step, and the files beside it before: if one can't
+  // be, none is. Throws Error (output_exists, cannot_write);
   // then nothing is left behind and what stood there before is untouched.
   void publish() &&;
 

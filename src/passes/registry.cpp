@@ -7,10 +7,14 @@
 #include "onnxpress/nearest.h"
 #include "passes/cast_fp16.h"
 #include "passes/deduplicate.h"
+#include "passes/drop_layers.h"
+#include "passes/fit_head.h"
+#include "passes/fit_norms.h"
 #include "passes/fold_constants.h"
 #include "passes/low_rank.h"
 #include "passes/prune_heads.h"
 #include "passes/prune_neurons.h"
+#include "passes/prune_vocabulary.h"
 #include "passes/prune_weights.h"
 #include "passes/quantize_dynamic.h"
 #include "passes/quantize_embeddings.h"
@@ -23,13 +27,12 @@ namespace onnxpress {
 
 std::span<const PassInfo> all_passes() {
   static const std::vector<PassInfo> table{
-      upgrade_opset_info(),    fold_constants_info(),
-      deduplicate_info(),      prune_heads_info(),
-      prune_neurons_info(),    prune_weights_info(),
-      low_rank_info(),         smooth_info(),
-      cast_fp16_info(),        quantize_embeddings_info(),
-      quantize_weights_info(), quantize_dynamic_info(),
-      quantize_static_info(),
+      upgrade_opset_info(),    fold_constants_info(),   deduplicate_info(),
+      drop_layers_info(),      prune_vocabulary_info(), prune_heads_info(),
+      prune_neurons_info(),    prune_weights_info(),    low_rank_info(),
+      smooth_info(),           cast_fp16_info(),        quantize_embeddings_info(),
+      quantize_weights_info(), quantize_dynamic_info(), quantize_static_info(),
+      fit_norms_info(),        fit_head_info(),
   };
   return table;
 }

@@ -68,6 +68,22 @@ name = "quantize_embeddings"
 [[pass]]
 name = "quantize_static"
 )"},
+    Preset{"lowrank",
+           "weights as two thin factors where that pays, then INT8 weights and embeddings", true,
+           R"(schema = 1
+[[pass]]
+name = "fold_constants"
+[[pass]]
+name = "deduplicate"
+[[pass]]
+name = "low_rank"
+[[pass]]
+name = "quantize_embeddings"
+[[pass]]
+name = "quantize_weights"
+method = "rtn"
+symmetric = false
+)"},
     Preset{"int4",
            "INT4 weights in groups of 32, INT8 embeddings; GPTQ where there are data, else HQQ",
            false,

@@ -97,6 +97,16 @@ class Reader {
     return result;
   }
 
+  // Texts and numbers of layers, which are written without quotes.
+  [[nodiscard]] std::vector<std::string> words(const toml::node& node, std::string_view key) const {
+    std::vector<std::string> result;
+    for (const toml::node& item : *node.as_array()) {
+      const auto number = item.value_exact<std::int64_t>();
+      result.push_back(number ? fmt::format("{}", *number) : text(item, key));
+    }
+    return result;
+  }
+
   [[nodiscard]] std::int64_t integer(const toml::node& node, std::string_view key,
                                      std::int64_t minimum) const {
     const auto value = node.value_exact<std::int64_t>();
@@ -170,7 +180,7 @@ class Reader {
     if (const auto v = node.value_exact<std::int64_t>()) return *v;
     if (const auto v = node.value_exact<double>()) return *v;
     if (const auto v = node.value_exact<std::string>()) return *v;
-    if (node.is_array()) return texts(node, option.name);
+    if (node.is_array()) return words(node, option.name);
     fail(node.source(), fmt::format("{} should be: {}", option.name, type_name(option)));
   }
 

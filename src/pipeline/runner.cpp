@@ -13,6 +13,7 @@
 #include "base/thread_pool.h"
 #include "io/writer.h"
 #include "passes/opset/raise_opset.h"
+#include "passes/refit_pass.h"
 #include "passes/registry.h"
 #include "passes/selection.h"
 #include "passes/weight_bytes.h"
@@ -73,6 +74,10 @@ class Runner {
  public:
   Runner(Model& model, const Recipe& recipe, const RunOptions& options)
       : model_(model), recipe_(recipe), options_(options), pool_(options.threads) {
+    const bool keep = std::ranges::any_of(recipe.passes, [](const RecipePass& pass) {
+      return dynamic_cast<const RefitPass*>(make_pass(pass.name, pass.options).get()) != nullptr;
+    });
+    if (keep && !options.dry_run) original_model_ = model;
     if (options.calibration == nullptr || !options.calibration->file) return;
     original_.emplace(*options.calibration->file);
   }
@@ -159,6 +164,9 @@ class Runner {
     const auto start = std::chrono::steady_clock::now();
     const PassInfo& info = find_pass(recipe_pass.name);
     const auto pass = make_pass(recipe_pass.name, recipe_pass.options);
+    if (auto* refit = dynamic_cast<RefitPass*>(pass.get()); refit != nullptr && original_model_) {
+      refit->compare_with(&*original_model_);
+    }
     report_progress(0);
     PassReport report;
     report.name = recipe_pass.name;
@@ -219,6 +227,7 @@ class Runner {
   const RunOptions& options_;
   ThreadPool pool_;
   std::optional<OriginalStatistics> original_;  // the calibration file's
+  std::optional<Model> original_model_;         // as it came; shares its weights
   std::size_t index_ = 0;
   std::int64_t opset_ = model_.opset();
 };

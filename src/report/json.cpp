@@ -258,6 +258,8 @@ std::string to_json(const Document& document) {
     json["dry_run"] = document.dry_run;
     json["published"] = document.published;
     json["recipe"] = {{"name", document.recipe_name}, {"toml", document.recipe}};
+  }
+  if (document.verb == "compress" || document.verb == "sensitivity") {
     json["passes"] = list(document.passes);
   }
   put_measurements(json, document);

@@ -194,7 +194,7 @@ void add_worst_units(const Document& document, std::vector<FigureTable>& tables)
 }  // namespace
 
 void add_measured_tables(const Document& document, bool verbose, std::vector<FigureTable>& tables) {
-  if (document.dry_run || verbose) {
+  if (document.dry_run || verbose || document.verb == "sensitivity") {
     for (const PassRecord& pass : document.passes) {
       if (!pass.units.empty()) tables.push_back(units_of(pass));
     }

@@ -28,7 +28,8 @@ const std::map<std::string_view, double> kTolerance{
     {"quantize_static", 0.3},  {"smooth", 1e-5},
     {"upgrade_opset", 1e-6},   {"prune_heads", 2},
     {"prune_neurons", 2},      {"low_rank", 0.3},
-    {"prune_weights", 2.0}};
+    {"prune_weights", 2.0},    {"fit_norms", 1e-6},
+    {"fit_head", 1e-6},        {"drop_layers", 2}};
 
 std::vector<std::filesystem::path> models_in(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> models;
@@ -61,6 +62,7 @@ TEST(EveryPass, WorksOnEveryModelOfTheZoo) {
         {}};
     const TensorMap expected = test::run_model(original, inputs);
     for (const PassInfo& pass : all_passes()) {
+      if (pass.name == "prune_vocabulary") continue;  // wants a corpus
       SCOPED_TRACE(path.stem().string() + ", " + std::string(pass.name));
       Model model = original;
       const Calibration* data = make_pass(pass.name, {})->uses_data() ? &calibration : nullptr;

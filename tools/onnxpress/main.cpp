@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "report_file.h"
+#include "sensitivity.h"
 #include "signals.h"
 #include "terminal.h"
 #include "usage.h"
@@ -32,7 +33,7 @@ constexpr Verb kVerbs[] = {
     {"inspect", add_inspect},   {"check", add_check},
     {"run", add_run},           {"tokenize", add_tokenize},
     {"passes", add_passes},     {"explain", add_explain},
-    {"doctor", add_doctor},
+    {"doctor", add_doctor},     {"sensitivity", add_sensitivity},
 };
 
 std::string program_help() {
@@ -45,7 +46,7 @@ std::string program_help() {
       "usage: onnxpress VERB … (onnxpress VERB --help tells more)\n\n";
   for (const auto& command : commands) {
     text +=
-        fmt::format("  {:<10} {}\n", command->app().get_name(), command->app().get_description());
+        fmt::format("  {:<11} {}\n", command->app().get_name(), command->app().get_description());
   }
   return text +
          "\n  --version, --json-schema, --help\n\n"

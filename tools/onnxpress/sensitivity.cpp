@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "onnxpress/sensitivity.h"
+#include "sensitivity.h"
+#include "usage.h"
+
+namespace onnxpress::cli {
+namespace {
+
+class Sensitivity final : public Command {
+ public:
+  using Command::Command;
+  SensitivityRequest request;
+
+  Document run(const Control& control) override {
+    require_argument(!request.model.empty(), "model",
+                     "onnxpress sensitivity model.onnx --data train.tsv");
+    return sensitivity(request, control);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> add_sensitivity(CLI::App& program) {
+  CLI::App* app =
+      program.add_subcommand("sensitivity", "what removing or rounding each part would cost");
+  auto command = std::make_unique<Sensitivity>(app);
+  SensitivityRequest& request = command->request;
+  app->add_option("MODEL", request.model, "an .onnx file or a folder");
+  add_data_flags(*app, request.data);
+  app->remove_option(app->get_option("--eval-data"));
+  add_reading_flags(*app, request.reading);
+  add_engine_flags(*app, request.engine);
+  add_output_flags(*command);
+  return command;
+}
+
+}  // namespace onnxpress::cli
