@@ -8,6 +8,7 @@ FLOAT_EMBEDDINGS = ("--set", "quantize_embeddings.min_saving=1")
 SYMMETRIC = ("--set", "quantize_weights.symmetric=true")
 INT4_EMBEDDINGS = ("--set", "quantize_embeddings.bits=4", "--set", "quantize_embeddings.group=16",
                    "--set", "quantize_embeddings.symmetric=false")
+INT4_EMBEDDINGS_32 = (*INT4_EMBEDDINGS, "--set", "quantize_embeddings.group=32")
 ROUND_TO_NEAREST = ("--set", "quantize_weights.method=rtn", "--set", "quantize_weights.clip=false")
 
 
@@ -36,6 +37,9 @@ FORMS = {
     "int4 symmetric, no data": Form(("--preset", "int4", *SYMMETRIC), data=False),
     "int4, int4 embeddings": Form(("--preset", "int4-gptq", *INT4_EMBEDDINGS)),
     "int4 symmetric, int4 embeddings": Form(("--preset", "int4-gptq", *INT4_EMBEDDINGS, *SYMMETRIC)),
+    "int4, int4 embeddings in groups of 32": Form(("--preset", "int4-gptq", *INT4_EMBEDDINGS_32)),
+    "int4 symmetric, int4 embeddings in groups of 32": Form(
+        ("--preset", "int4-gptq", *INT4_EMBEDDINGS_32, *SYMMETRIC)),
     "int4, int4 embeddings, no data": Form(("--preset", "int4", *INT4_EMBEDDINGS), data=False),
     "int4 symmetric, int4 embeddings, no data": Form(
         ("--preset", "int4", *INT4_EMBEDDINGS, *SYMMETRIC), data=False),

@@ -28,10 +28,10 @@ PAIRS = (
     ("nncf-int4-asym", ("int4", "int4, no data")),
     ("nncf-int4-sym-data", ("int4 symmetric",)),
     ("nncf-int4-asym-data", ("int4",)),
-    ("ort-rtn-gather-sym", ("int4 symmetric, int4 embeddings", "int4 symmetric, int4 embeddings, no data")),
-    ("ort-rtn-gather-asym", ("int4, int4 embeddings", "int4, int4 embeddings, no data")),
+    ("ort-rtn-gather-sym", ("int4 symmetric, int4 embeddings in groups of 32",)),
+    ("ort-rtn-gather-asym", ("int4, int4 embeddings in groups of 32",)),
     ("ort-rtn-gather-words-sym",
-     ("int4 symmetric, int4 embeddings", "int4 symmetric, int4 embeddings, no data")),
+     ("int4 symmetric, int4 embeddings in groups of 32", "int4 symmetric, int4 embeddings, no data")),
     ("ort-rtn-gather-words-asym", ("int4, int4 embeddings", "int4, int4 embeddings, no data")),
 )
 

@@ -210,7 +210,7 @@ Document compress(const CompressRequest& request, const Control& control) {
   const bool timing = request.latency || has_data || api::needs_timing(gates);
 
   OpenedModel original;
-  std::future<std::string> sha256;
+  BackgroundSha256 sha256;
   recorder.stage("read", [&](const std::function<void(double)>&) {
     original.path = find_model(request.input);
     if (!request.output.empty()) {

@@ -52,19 +52,19 @@ std::optional<Target> read_target(const std::string& text) {
 }
 
 OpenedModel open_model(const std::string& path, const ReadingOptions& reading) {
-  std::future<std::string> sha256;
+  BackgroundSha256 sha256;
   OpenedModel opened = open_model(path, reading, sha256);
   opened.file.sha256 = sha256.get();
   return opened;
 }
 
 OpenedModel open_model(const std::string& path, const ReadingOptions& reading,
-                       std::future<std::string>& sha256) {
+                       BackgroundSha256& sha256) {
   OpenedModel opened;
   opened.path = find_model(path);
+  sha256 = BackgroundSha256(opened.path);
   opened.model =
       read_model(opened.path, {.allow_links = reading.allow_links, .fix_order = reading.fix_order});
-  sha256 = std::async(std::launch::async, sha256_of_file, opened.path);
   opened.file = {opened.path.string(), {}, size_of(opened.path)};
   return opened;
 }

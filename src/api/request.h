@@ -4,12 +4,12 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
-#include <future>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/sha256.h"
 #include "data/dataset.h"
 #include "eval/gate.h"
 #include "eval/task.h"
@@ -54,7 +54,7 @@ struct OpenedModel {
 [[nodiscard]] OpenedModel open_model(const std::string& path, const ReadingOptions& reading);
 // The same without file.sha256, which `sha256` will tell, from another thread.
 [[nodiscard]] OpenedModel open_model(const std::string& path, const ReadingOptions& reading,
-                                     std::future<std::string>& sha256);
+                                     BackgroundSha256& sha256);
 
 // Session options as the engine's. Throws Error (bad_option) for an unknown instruction set.
 [[nodiscard]] SessionOptions session_options(const EngineOptions& engine);

@@ -46,7 +46,7 @@ std::string sha256(std::span<const std::byte> bytes) {
   return std::move(digest).hex();
 }
 
-std::string sha256_of_file(const std::filesystem::path& path) {
+std::string sha256_of_file(const std::filesystem::path& path, const std::atomic<bool>* stop) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) {
@@ -61,11 +61,32 @@ std::string sha256_of_file(const std::filesystem::path& path) {
   std::vector<char> piece(kPiece);
   Sha256 digest;
   while (file) {
+    if (stop != nullptr && *stop) return "";
     file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
     digest.add(std::as_bytes(std::span(piece).first(static_cast<std::size_t>(file.gcount()))));
   }
   if (file.bad()) throw Error(codes::cannot_read, fmt::format("{} can't be read", path.string()));
   return std::move(digest).hex();
+}
+
+BackgroundSha256::BackgroundSha256(std::filesystem::path path)
+    : stop_(std::make_unique<std::atomic<bool>>(false)),
+      digest_(std::async(std::launch::async, [path = std::move(path), stop = stop_.get()] {
+        return sha256_of_file(path, stop);
+      })) {}
+
+BackgroundSha256::~BackgroundSha256() {
+  if (stop_) *stop_ = true;
+}
+
+BackgroundSha256& BackgroundSha256::operator=(BackgroundSha256&& other) noexcept {
+  std::swap(stop_, other.stop_);
+  std::swap(digest_, other.digest_);
+  return *this;
+}
+
+std::string BackgroundSha256::get() {
+  return digest_.get();
 }
 
 }  // namespace onnxpress

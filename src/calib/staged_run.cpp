@@ -25,6 +25,14 @@ bool exists(const Graph& graph, ValueId id) {
   return value.producer || value.is_input || value.constant;
 }
 
+void require_all(const Graph& graph, std::span<const ValueId> values) {
+  for (const ValueId id : values) {
+    if (exists(graph, id)) continue;
+    throw Error(codes::unknown_name,
+                fmt::format("value {} is not in the graph", static_cast<std::int64_t>(id)));
+  }
+}
+
 // One of the two models, and how far it has run.
 class Stream {
  public:
@@ -37,11 +45,7 @@ class Stream {
     model_.graph.sort();  // edits leave new nodes at the end
     const Graph& graph = model_.graph;
     if (!executed_.empty()) forget_changed(before.graph);
-    for (const ValueId id : values) {
-      if (exists(graph, id)) continue;
-      throw Error(codes::unknown_name,
-                  fmt::format("value {} is not in the graph", static_cast<std::int64_t>(id)));
-    }
+    require_all(graph, values);
     graph_ = &graph;
     std::set<NodeId> nodes =
         nodes_between(graph, values, [&](ValueId id) { return store_.has(id); });
@@ -62,13 +66,37 @@ class Stream {
       }
     }
     executed_ = std::move(done);
+    open(model_, std::move(nodes));
+  }
+
+  // The same for a variant of the model, from the present border; nothing of it will be kept.
+  void begin_peek(const Model& whole, std::span<const ValueId> values) {
+    variant_ = whole;
+    variant_.graph.sort();
+    const Graph& graph = variant_.graph;
+    require_all(graph, values);
+    graph_ = &graph;
+    const std::vector<bool> changed = executed_.empty()
+                                          ? std::vector<bool>(graph.value_capacity())
+                                          : changed_values(model_.graph, graph);
+    std::set<NodeId> nodes = nodes_between(graph, values, [&](ValueId id) {
+      return store_.has(id) && !changed[static_cast<std::size_t>(id)];
+    });
+    outputs_.clear();
+    fresh_.clear();
+    for (const ValueId id : values) {
+      const auto producer = graph.producer_id(id);
+      if (producer && nodes.contains(*producer)) outputs_.push_back(id);
+    }
+    open(variant_, std::move(nodes));
+  }
+
+  void end_peek() {
+    results_.clear();
     session_.reset();
     segment_.reset();
-    if (nodes.empty()) return;
-    node_count = static_cast<std::int64_t>(nodes.size());
-    segment_ = cut_segment(model_, std::move(nodes), outputs_);
-    declare_types();
-    session_.emplace(segment_->model, options_.session);
+    graph_ = &model_.graph;
+    variant_ = {};
   }
 
   // What `value` is for a batch, after run().
@@ -109,6 +137,16 @@ class Stream {
   std::int64_t node_count = 0;
 
  private:
+  void open(const Model& model, std::set<NodeId> nodes) {
+    session_.reset();
+    segment_.reset();
+    if (nodes.empty()) return;
+    node_count = static_cast<std::int64_t>(nodes.size());
+    segment_ = cut_segment(model, std::move(nodes), outputs_);
+    declare_types();
+    session_.emplace(segment_->model, options_.session);
+  }
+
   // Graphs need not say what type a value between nodes has, but without knowing it of its inputs a
   // session can fuse nothing.
   void declare_types() {
@@ -166,8 +204,8 @@ class Stream {
 
   const StagedRunOptions& options_;
   ActivationStore store_;
-  Model model_;
-  const Graph* graph_ = nullptr;
+  Model model_, variant_;
+  const Graph* graph_ = nullptr;  // of the model that runs
   std::set<NodeId> executed_;
   std::vector<ValueId> outputs_, fresh_;
   std::map<ValueId, DType> types_;  // of values that were kept
@@ -241,6 +279,30 @@ void StagedRun::advance(const Model& model, std::span<const ValueId> values,
     figures.spilled_bytes += stream->store().spilled_bytes();
   }
   ++figures.stages;
+  run.broken = false;
+}
+
+void StagedRun::peek(const Model& variant, std::span<const ValueId> values,
+                     const std::function<void(const Activations&)>& see) {
+  Impl& run = *impl_;
+  if (run.broken) throw Error(codes::internal_error, "a staged run went on after an error");
+  run.broken = true;  // until this is complete
+  run.edited.begin_peek(variant, values);
+  for (std::size_t i = 0; i < run.set.batches(); ++i) {
+    if (run.options.cancelled != nullptr && run.options.cancelled->load()) {
+      throw Error(codes::cancelled, "stopped on request");
+    }
+    const Batch batch = run.set.batch(i);
+    const BatchRows batch_rows(batch, run.set.inputs());
+    run.edited.run(batch, i);
+    for (const ValueId id : values) {
+      const Tensor tensor = run.edited.value(id, batch, i);
+      const ActivationRows rows = batch_rows.rows(tensor.dims());
+      see({id, nullptr, &tensor, &rows, i});
+    }
+  }
+  run.figures.nodes += std::exchange(run.edited.node_count, 0);
+  run.edited.end_peek();
   run.broken = false;
 }
 

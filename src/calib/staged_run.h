@@ -30,7 +30,7 @@ struct StagedRunOptions {
   bool pair = false;  // run the original in step, for Activations::original
   // Activations kept between two stages: beyond so many bytes they go to a file without a name in
   // `spill_folder` (empty: the system's folder for temporary files).
-  std::size_t memory_bound = 32 << 20;
+  std::size_t memory_bound = 24 << 20;
   std::filesystem::path spill_folder{};
   std::function<void(double)> progress{};        // share of the present stage's batches
   const std::atomic<bool>* cancelled = nullptr;  // once true: Error (cancelled)
@@ -75,6 +75,13 @@ class StagedRun {
   // After an exception, also one of `see`, the run can't be advanced any more (internal_error).
   void advance(const Model& edited, std::span<const ValueId> values,
                const std::function<void(const Activations&)>& see);
+
+  // Runs a variant of the edited model from the present border to `values` and leaves the run where
+  // it is: what a change costs further on, without running what lies before it again. The original
+  // does not run, Activations::original is nullptr. What the variant changes before the border runs
+  // again, from as far up as needed. Throws what advance() throws.
+  void peek(const Model& variant, std::span<const ValueId> values,
+            const std::function<void(const Activations&)>& see);
 
   [[nodiscard]] const StagedRunFigures& figures() const;
   [[nodiscard]] const CalibrationSet& set() const;

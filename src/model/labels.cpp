@@ -67,7 +67,13 @@ std::string Labels::of_product(const Node& node, ValueId weight, ValueId bias) {
     return id == kNoValue ? std::string() : graph_.value(id).name;
   };
   const std::string output = node.outputs.empty() ? std::string() : name_of(node.outputs[0]);
-  return unique(first_of(path_of(node.name), without_suffix(name_of(weight), ".weight"),
+  // A tied head reads a tensor that has the embedding's name.
+  const bool tied =
+      weight != kNoValue && std::ranges::any_of(graph_.value(weight).uses, [&](const Use& use) {
+        return graph_.node(use.node).is("Gather");
+      });
+  return unique(first_of(path_of(node.name), tied ? scope_of(node) : std::string(),
+                         without_suffix(name_of(weight), ".weight"),
                          without_suffix(name_of(bias), ".bias"), scope_of(node), node.name,
                          output));
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "numerics/dense/level.h"
 
@@ -153,22 +154,26 @@ double sqnr_db(const Matrix& w, const Matrix& q) {
   return decibels(signal, noise);
 }
 
-double sqnr_db(const WeightRef& w, const QuantizedMatrix& q) {
-  double signal = 0;
-  double noise = 0;
-  std::vector<float> row(static_cast<std::size_t>(w.columns()));
-  std::vector<float> rounded(row.size());
-  for (std::int64_t i = 0; i < w.rows(); ++i) {
-    read_weights(w, i * w.columns(), row);
-    dequantize_row(q, i, rounded.data());
-    for (std::size_t j = 0; j < row.size(); ++j) {
-      const double value = row[j];
-      const double difference = value - static_cast<double>(rounded[j]);
-      signal += value * value;
-      noise += difference * difference;
+double sqnr_db(const WeightRef& w, const QuantizedMatrix& q, ThreadPool& pool) {
+  constexpr std::int64_t kRows = 64;
+  const std::int64_t columns = w.columns();
+  std::vector<double> signals(static_cast<std::size_t>((w.rows() + kRows - 1) / kRows));
+  std::vector<double> noises(signals.size());
+  pool.parallel_for(w.rows(), kRows, [&](std::int64_t begin, std::int64_t end) {
+    const dense::Level& level = dense::level();
+    const std::vector<float> zero(static_cast<std::size_t>(columns));
+    std::vector<float> row(zero.size());
+    std::vector<float> rounded(zero.size());
+    const auto at = static_cast<std::size_t>(begin / kRows);
+    for (std::int64_t i = begin; i < end; ++i) {
+      read_weights(w, i * columns, row);
+      dequantize_row(q, i, rounded.data());
+      signals[at] += level.squared_distance(row.data(), zero.data(), columns);
+      noises[at] += level.squared_distance(row.data(), rounded.data(), columns);
     }
-  }
-  return decibels(signal, noise);
+  });
+  return decibels(std::accumulate(signals.begin(), signals.end(), 0.0),
+                  std::accumulate(noises.begin(), noises.end(), 0.0));
 }
 
 }  // namespace onnxpress

@@ -56,6 +56,6 @@ class PairJudge {
 // decibels(Σ w², Σ (w-q)²)
 [[nodiscard]] double sqnr_db(const Matrix& w, const Matrix& q);
 // The same of weights and their codes, in the same layout; row by row, without a copy of them.
-[[nodiscard]] double sqnr_db(const WeightRef& w, const QuantizedMatrix& q);
+[[nodiscard]] double sqnr_db(const WeightRef& w, const QuantizedMatrix& q, ThreadPool& pool);
 
 }  // namespace onnxpress

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <utility>
 #include <vector>
@@ -123,14 +124,22 @@ QuantizedMatrix quantize_table(const WeightRef& table, const TableOptions& optio
 
 namespace {
 
+// The largest magnitude; compared as integers, which is the same order and fast. Not of NaN.
+float largest_magnitude(std::span<const float> values) {
+  std::int32_t largest = 0;
+  for (const float value : values) {
+    largest = std::max(largest, std::bit_cast<std::int32_t>(value) & 0x7fffffff);
+  }
+  return std::bit_cast<float>(largest);
+}
+
 // Every row's own scale is a normal half, or the row is zero.
 bool rows_suit_half_scales(const WeightRef& table, const Grid& grid) {
   std::vector<float> row(static_cast<std::size_t>(table.in));
   const auto limit = static_cast<float>(grid.symmetric_limit());
   for (std::int64_t o = 0; o < table.out; ++o) {
     read_weights(table, o * table.in, row);
-    float largest = 0;
-    for (const float value : row) largest = std::max(largest, std::abs(value));
+    const float largest = largest_magnitude(row);
     if (largest > kLargestInHalf || (largest > 0 && largest / limit < kSmallestHalf)) return false;
   }
   return true;
@@ -148,7 +157,7 @@ bool suits_half_scales(const WeightRef& table, const Grid& grid) {
   for (std::int64_t at = 0; at < count; at += kBlock) {
     const std::span values(buffer.data(), static_cast<std::size_t>(std::min(kBlock, count - at)));
     read_weights(table, at, values);
-    for (const float value : values) largest = std::max(largest, std::abs(value));
+    largest = std::max(largest, largest_magnitude(values));
   }
   const auto steps = static_cast<float>(1 << grid.bits);
   return largest <= kLargestInHalf && largest >= kSmallestHalf * steps * kStepsBelow;

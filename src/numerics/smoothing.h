@@ -56,7 +56,8 @@ struct Smoothing {
 //                batches;
 //   awq          s = E|x|ᵃ (AWQ, Lin et al. 2023), compared by ‖X(W - Q/s)‖ on the train rows.
 // The best is kept if it lowers the error of quantizing held-out rows (train rows where there are
-// none, the expected error where there are no rows at all). The result does not depend on the pool. Throws what quantize_rtn() throws.
+// none, the expected error where there are no rows at all). The result does not depend on the pool.
+// Throws what quantize_rtn() throws.
 [[nodiscard]] Smoothing find_scales(std::span<const SmoothedProduct> products, std::int64_t count,
                                     const SmoothingOptions& options, ThreadPool& pool);
 

@@ -139,7 +139,7 @@ class Rewriter {
       SolvedWeight rounded;
       rounded.q = quantize_rtn(w, grid, pool_);
       rounded.way = "rtn";
-      rounded.figures = {{"sqnr_db", sqnr_db(w, rounded.q)}};
+      rounded.figures = {{"sqnr_db", sqnr_db(w, rounded.q, pool_)}};
       return rounded;
     });
     sqnr_db_[unit.weight] = solved.figures.front().second;

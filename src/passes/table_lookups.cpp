@@ -101,7 +101,7 @@ double TableLookups::store_rows(const Embedding& embedding, const Grid& grid, DT
   const bool half = scale_type == DType::float16;
   QuantizedMatrix q =
       half ? quantize_rows_with_half_scales(w, grid, pool_) : quantize_rtn(w, grid, pool_);
-  const double sqnr = sqnr_db(w, q);
+  const double sqnr = sqnr_db(w, q, pool_);
   const Dims dims{q.out, q.in};
   const ValueId codes =
       graph_.add_constant(table_name + "_q", codes_tensor(grid, dims, std::move(q.codes)));
@@ -187,7 +187,7 @@ double TableLookups::store_blocks(const Embedding& embedding, const BlockForm& f
     for (const LinearUnit* unit : units) replace_product(graph_, *unit, weight, 0);
   }
   drop_dead(embedding);
-  return sqnr_db(w, q);
+  return sqnr_db(w, q, pool_);
 }
 
 // A value of the type and shape of what is looked up.

@@ -106,7 +106,7 @@ SolvedWeight StageSolver::solve_alone(const WeightRef& w, const Grid& grid, Weig
   }
   solved.q = with_layout(std::move(solved.q), w.layout);
   solved.way = name(method == WeightMethod::hqq ? method : WeightMethod::rtn);
-  solved.figures = {{"sqnr_db", sqnr_db(w, solved.q)}};
+  solved.figures = {{"sqnr_db", sqnr_db(w, solved.q, pool_)}};
   return solved;
 }
 

@@ -51,6 +51,25 @@ void set_metadata(Model& model, std::string_view key, const std::string& value) 
   }
 }
 
+// Codes can't be cut, factored or fitted: passes that do this come before those that round all
+// linear units. One that rounds some of them only may come first; the passes themselves say which
+// units are left.
+void require_order(const Recipe& recipe) {
+  const RecipePass* rounded = nullptr;
+  for (const RecipePass& pass : recipe.passes) {
+    const bool some_only = pass.options.contains("include") || pass.options.contains("exclude");
+    if (pass.name.starts_with("quantize_") && pass.name != "quantize_embeddings" && !some_only) {
+      rounded = &pass;
+    }
+    if (rounded == nullptr || !(pass.name.starts_with("prune_") || pass.name == "low_rank")) continue;
+    throw Error(codes::bad_recipe,
+                fmt::format("pass {} comes after {}, which leaves codes: they can't be cut or "
+                            "fitted any more",
+                            pass.name, rounded->name),
+                fmt::format("move {} in front of {}", pass.name, rounded->name));
+  }
+}
+
 class Runner {
  public:
   Runner(Model& model, const Recipe& recipe, const RunOptions& options)
@@ -64,6 +83,7 @@ class Runner {
   }
 
   std::vector<PassReport> run() {
+    require_order(recipe_);
     std::vector<PassReport> reports;
     std::size_t quantized = 0;
     bool already_quantized = false;

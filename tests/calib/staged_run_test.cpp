@@ -221,6 +221,58 @@ TEST(StagedRun, RunsAnewWhatWasEditedAfterItHadRun) {
   EXPECT_EQ(value_at(run, edited, "a"), 20);  // upstream of all that is kept
 }
 
+// The model with the weight of one unit scaled.
+Model with_scaled_weight(const Model& model, const LinearUnit& unit) {
+  Model variant = model;
+  const Tensor& weight = *variant.graph.constant(unit.weight);
+  const auto numbers = weight.as<float>();
+  std::vector<float> values(numbers.begin(), numbers.end());
+  for (float& value : values) value *= 0.5F;
+  variant.graph.set_constant(unit.weight, Tensor::of<float>(weight.dims(), std::move(values)));
+  return variant;
+}
+
+TEST(StagedRun, PeeksAtVariantsFromWhereItIs) {
+  const Model model = read_model(test::source_dir() / "models/gpt-shakespeare/model.onnx");
+  const CalibrationSet set(sentences(40, 60), input_specs(model.graph), 8);
+  const TransformerView view = TransformerView::of(model);
+  const ValueId output = model.graph.outputs()[0];
+  const std::array asked{output};
+  const LinearUnit& early = view.units()[1];
+  const LinearUnit& border = view.units()[4];
+  const LinearUnit& late = view.units()[6];
+  StagedRun run(model, set, {.session = {.threads = 2}});
+  const auto peek = [&](const Model& variant) {
+    Seen seen;
+    run.peek(variant, asked, [&](const Activations& a) {
+      EXPECT_EQ(a.original, nullptr);
+      seen[{a.value, a.batch}] = a.edited->to_doubles();
+    });
+    return seen;
+  };
+  const auto whole = [&](const Model& variant) {
+    return in_one_run_of_the_model(variant, set, {output});
+  };
+  expect_near(model, peek(model), whole(model));  // before anything has run
+  run.advance(model, std::array{border.input}, [](const Activations&) {});
+  const std::int64_t before = run.figures().nodes;
+  const Model later = with_scaled_weight(model, late);
+  const Seen seen = peek(later);
+  expect_near(model, seen, whole(later));
+  EXPECT_NE(seen, peek(model));
+  EXPECT_LT(run.figures().nodes - before, 2 * static_cast<std::int64_t>(model.graph.nodes().size()))
+      << "what lies before the border did not run again";
+  // A variant of what has run already is run from further up.
+  const Model earlier = with_scaled_weight(model, early);
+  expect_near(model, peek(earlier), whole(earlier));
+  // The run goes on as if nobody had looked.
+  Seen rest;
+  run.advance(model, asked, [&](const Activations& a) {
+    rest[{a.value, a.batch}] = a.edited->to_doubles();
+  });
+  expect_near(model, rest, whole(model));
+}
+
 TEST(StagedRun, GivesGraphInputsAndConstantsToo) {
   const Model model = test::parse(kChain);
   const CalibrationSet set(numbers({7}), input_specs(model.graph), 1);

@@ -125,6 +125,29 @@ TEST(Runner, NothingLeftToQuantizeIsAWarningAndAnErrorOfItsOwnIfStrict) {
   EXPECT_LE(dynamic.weight_bytes_after, weights.weight_bytes_after);
 }
 
+TEST(Runner, PruningComesBeforeQuantizing) {
+  const auto code_of = [](const std::vector<RecipePass>& passes) -> std::string {
+    Recipe recipe;
+    recipe.passes = passes;
+    try {
+      RunOptions options;
+      options.dry_run = true;
+      run_recipe(read_model(kModel), recipe, options);
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), testing::HasSubstr("can't be cut or fitted any more"));
+      return std::string(error.code());
+    }
+    return "";
+  };
+  for (const char* cut : {"prune_heads", "prune_neurons", "prune_weights", "low_rank"}) {
+    for (const char* rounded : {"quantize_weights", "quantize_dynamic"}) {
+      EXPECT_EQ(code_of({{rounded, {}}, {cut, {}}}), "E0004") << cut << " after " << rounded;
+    }
+  }
+  EXPECT_EQ(code_of({{"prune_heads", {}}, {"quantize_weights", {}}}), "");
+  EXPECT_EQ(code_of({{"quantize_embeddings", {}}, {"prune_neurons", {}}}), "");
+}
+
 TEST(Runner, AWeightThatIsNotFiniteIsAWarningAndAnErrorIfStrict) {
   Model model = read_model(kModel);
   for (const ValueId id : model.graph.values()) {

@@ -24,14 +24,8 @@ void round_inputs(const float* x, const float* scale, const float* zero, float s
 }
 
 double squared_distance(const float* a, const float* b, std::int64_t count) {
-  constexpr std::int64_t kAtOnce = 4096;  // summed in float
-  double sum = 0;
-  for (std::int64_t at = 0; at < count; at += kAtOnce) {
-    const std::int64_t size = std::min(kAtOnce, count - at);
-    using Vector = Eigen::Map<const Eigen::ArrayXf>;
-    sum += static_cast<double>((Vector(a + at, size) - Vector(b + at, size)).square().sum());
-  }
-  return sum;
+  using Vector = Eigen::Map<const Eigen::ArrayXf>;
+  return (Vector(a, count) - Vector(b, count)).cast<double>().square().sum();
 }
 
 }  // namespace

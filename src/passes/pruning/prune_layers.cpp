@@ -6,10 +6,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <optional>
+#include <set>
 #include <utility>
 
 #include "base/error_codes.h"
 #include "passes/pruning/choose_units.h"
+#include "passes/pruning/measured_choice.h"
+#include "passes/pruning/refit_readers.h"
 #include "passes/pruning/unit_scores.h"
 #include "passes/selection.h"
 #include "passes/weight_bytes.h"
@@ -19,25 +24,17 @@ namespace {
 
 constexpr std::int64_t kOpset = 13;  // from here on Softmax and Split mean one axis
 constexpr std::size_t kMostNamed = 16;
+constexpr double kShareOfChoice = 0.7;  // of the time, where units are chosen on data
 
 std::string_view one(PrunableKind kind) {
   return kind == PrunableKind::heads ? "head" : "neuron";
-}
-
-void check_options(PrunableKind kind, const PruneOptions& options) {
-  if (!(options.ratio > 0 && options.ratio < 1)) {
-    throw Error(
-        codes::bad_option,
-        fmt::format("pass prune_{}: ratio must lie between 0 and 1, both excluded, and is {}",
-                    name(kind), options.ratio),
-        "0.25 removes a quarter");
-  }
 }
 
 // What is done with one layer.
 struct LayerPlan {
   std::string why_not;             // "" where units go
   std::vector<std::int64_t> kept;  // units
+  UnitFigures figures{};
 };
 
 class PruneLayers : public Pass {
@@ -50,15 +47,24 @@ class PruneLayers : public Pass {
     return kOpset;
   }
 
+  [[nodiscard]] bool uses_data() const override {
+    return options_.refit || options_.scores != "norm";
+  }
+
   [[nodiscard]] PassPlan plan(PassContext& context) const override {
     PassPlan plan;
     const auto layers = find_prunable_layers(context.graph(), context.view(), kind_);
-    const auto decisions = decide(context, layers, plan);
+    const bool later = chooses_on_data(context);
+    const auto decisions = decide(context, layers, plan, false);
     Graph trial = context.graph();
     trial.remove_unused();
     std::int64_t bytes = weight_bytes(trial);
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const PrunableLayer& layer = layers[i];
+      if (later) {
+        add_open_rows(context.graph(), layer, decisions[i], i, plan);
+        continue;
+      }
       std::string why_not = decisions[i].why_not;
       if (why_not.empty()) {
         why_not = cut_layer(trial, layer, decisions[i].kept, true).why_not;
@@ -67,6 +73,12 @@ class PruneLayers : public Pass {
       add_rows(context.graph(), layer, decisions[i], why_not, bytes - now, i, plan);
       bytes = now;
     }
+    if (!has_data(context) && !context.dry_run() && uses_data()) {
+      plan.warnings.push_back(fmt::format(
+          "without data {} go by the norms of their weights, and nothing makes up for them: --data "
+          "loses far less",
+          name(kind_)));
+    }
     return plan;
   }
 
@@ -74,34 +86,107 @@ class PruneLayers : public Pass {
     PassResult result;
     PassPlan again;
     const auto layers = find_prunable_layers(context.graph(), context.view(), kind_);
-    const auto decisions = decide(context, layers, again);
-    std::vector<bool> changes(layers.size());
-    for (const UnitPlan& row : plan.units) {
-      if (row.decision == Decision::change) changes[static_cast<std::size_t>(row.target)] = true;
+    const bool refits = has_data(context) && !context.dry_run() && options_.refit;
+    const bool measures = chooses_on_data(context);
+    const auto decisions = decide(context, layers, again, measures);
+    std::vector<std::vector<std::size_t>> rows(layers.size());  // of the plan, by layer
+    std::set<std::size_t> changes;
+    for (std::size_t row = 0; row < plan.units.size(); ++row) {
+      const auto layer = static_cast<std::size_t>(plan.units[row].target);
+      rows[layer].push_back(row);
+      if (plan.units[row].decision == Decision::change) changes.insert(layer);
     }
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-      context.step(static_cast<double>(i) / static_cast<double>(layers.size()));
-      if (!changes[i]) continue;
-      const LayerCut cut = cut_layer(context.graph(), layers[i], decisions[i].kept);
-      if (!cut.done()) throw Error(codes::internal_error, cut.why_not, "");
-      result.changed += layers[i].readers.size();
+    const Model original = context.model();
+    std::vector<CutReader> cut_readers;
+    std::vector<std::size_t> cut_rows;  // of the plan
+    std::int64_t bytes = weight_bytes(context.graph());
+    for (const std::size_t i : changes) {
+      context.step(kShareOfChoice * measures +
+                   0.01 * static_cast<double>(i) / static_cast<double>(layers.size()));
+      std::string why_not = decisions[i].why_not;
+      if (why_not.empty()) {
+        const LayerCut cut = cut_layer(context.graph(), layers[i], decisions[i].kept);
+        why_not = cut.why_not;
+        if (!cut.done() && !measures) throw Error(codes::internal_error, why_not, "");
+        for (std::size_t r = 0; r < cut.rows.size(); ++r) {
+          cut_readers.push_back({layers[i].readers[r].product, cut.rows[r]});
+          cut_rows.push_back(rows[i][r]);
+        }
+      }
+      Graph left = context.graph();
+      left.remove_unused();
+      const std::int64_t saved = bytes - weight_bytes(left);
+      bytes -= saved;
+      for (std::size_t r = 0; r < rows[i].size(); ++r) {
+        const std::size_t row = rows[i][r];
+        if (!why_not.empty()) {
+          result.kept.insert(row);
+          result.ways[row] = why_not;
+          continue;
+        }
+        ++result.changed;
+        result.ways[row] = way(layers[i], decisions[i], r);
+        result.figures[row] = decisions[i].figures;
+        if (r == 0 && measures) result.bytes_after[row] = plan.units[row].bytes_before - saved;
+      }
     }
     context.edited();
+    if (refits && !cut_readers.empty()) {
+      const double first = measures ? kShareOfChoice : 0;
+      const auto refitted =
+          refit_readers(context, original, cut_readers, [&](double done) {
+            context.step(first + (1 - first) * done);
+          });
+      for (std::size_t i = 0; i < refitted.size(); ++i) note(refitted[i], cut_rows[i], result);
+    }
     return result;
   }
 
  private:
-  // Which units of each layer stay. Throws Error where no layer can be pruned at all.
+  [[nodiscard]] static bool has_data(const PassContext& context) {
+    return context.calibration() != nullptr && context.calibration()->set;
+  }
+
+  // What units are worth by data; nothing: by their weights.
+  [[nodiscard]] std::optional<DataScore> data_score(const PassContext& context) const {
+    if (options_.scores == "auto" && has_data(context)) return DataScore::ablation;
+    if (options_.scores == "activation") return DataScore::activation;
+    if (options_.scores == "obs") return DataScore::obs;
+    if (options_.scores == "ablation") return DataScore::ablation;
+    return std::nullopt;
+  }
+
+  // A dry run makes about the same bytes by norms.
+  [[nodiscard]] bool chooses_on_data(const PassContext& context) const {
+    return data_score(context) && has_data(context) && !context.dry_run();
+  }
+
+  static void note(const ReaderRefit& refit, std::size_t row, PassResult& result) {
+    if (refit.measured) {
+      result.figures[row].emplace_back("cut.output_error", refit.error_before);
+      result.figures[row].emplace_back("output_error", refit.error);
+    }
+    result.ways[row] += refit.why_not.empty() ? ", the rest refitted"
+                                              : fmt::format(", not refitted: {}", refit.why_not);
+  }
+
+  // Which units of each layer stay: on data where `measure`, else by norms. Throws Error where no
+  // layer can be pruned at all.
   std::vector<LayerPlan> decide(PassContext& context, const std::vector<PrunableLayer>& layers,
-                                PassPlan& plan) const {
+                                PassPlan& plan, bool measure) const {
     refuse_model(layers);
+    if (data_score(context) && !has_data(context) && !context.dry_run()) {
+      throw Error(codes::missing_data,
+                  fmt::format("scores = {} needs data to measure on", options_.scores),
+                  "add --data, or take scores = norm");
+    }
     const Selection selection(options_.include, options_.exclude);
     std::vector<std::string> labels;
     for (const PrunableLayer& layer : layers) {
       for (const PrunableReader& reader : layer.readers) labels.push_back(reader.label);
     }
     plan.unmatched_globs = selection.unmatched(labels);
-    const auto score = make_unit_score(options_.scores, context.graph(), context.view());
+    const auto score = make_unit_score("norm", context.graph(), context.view());
     std::vector<LayerPlan> decisions(layers.size());
     std::vector<ScoredLayer> scored;
     std::vector<std::size_t> index;
@@ -126,10 +211,21 @@ class PruneLayers : public Pass {
     }
     check_count(layers, scored, index);
     const PruningTarget target{options_.ratio, options_.count, options_.scope == "layer"};
-    const auto kept = choose_units(scored, target, score->compares_layers());
+    std::vector<LayerChoice> choices;
+    if (measure) {
+      std::vector<const PrunableLayer*> candidates;
+      for (const std::size_t i : index) candidates.push_back(&layers[i]);
+      choices = choose_on_data(context, candidates, scored, target, *data_score(context),
+                               [&](double done) { context.step(kShareOfChoice * done); });
+    } else {
+      for (auto& kept : choose_units(scored, target, score->compares_layers())) {
+        choices.push_back({std::move(kept), {}});
+      }
+    }
     for (std::size_t k = 0; k < index.size(); ++k) {
       LayerPlan& decision = decisions[index[k]];
-      decision.kept = kept[k];
+      decision.kept = std::move(choices[k].kept);
+      decision.figures = std::move(choices[k].figures);
       if (decision.kept.size() == scored[k].scores.size()) decision.why_not = nothing(scored[k]);
     }
     return decisions;
@@ -192,6 +288,36 @@ class PruneLayers : public Pass {
                        layer.parts_per_unit * layer.multiple_of, one(kind_));
   }
 
+  // What is done is found out on data: no bytes are promised.
+  void add_open_rows(const Graph& graph, const PrunableLayer& layer, const LayerPlan& decision,
+                     std::size_t target, PassPlan& plan) const {
+    // Whether units of this layer go is not known by norms either.
+    const bool open = decision.why_not.empty() || !decision.kept.empty();
+    std::int64_t saved = 0;
+    if (open) {
+      Graph trial = graph;
+      trial.remove_unused();
+      const std::int64_t before = weight_bytes(trial);
+      std::vector<std::int64_t> kept(static_cast<std::size_t>(layer.units - 1));
+      std::iota(kept.begin(), kept.end(), 1);
+      if (cut_layer(trial, layer, kept, true).done()) saved = before - weight_bytes(trial);
+    }
+    LayerPlan one;
+    one.kept.resize(static_cast<std::size_t>(std::max<std::int64_t>(0, layer.units - 1)));
+    add_rows(graph, layer, one, open ? "" : decision.why_not, saved, target, plan);
+    for (std::size_t r = plan.units.size() - layer.readers.size(); r < plan.units.size(); ++r) {
+      UnitPlan& row = plan.units[r];
+      row.bytes_after = row.bytes_before;
+      if (open) row.reason = fmt::format("{} chosen on data", name(kind_));
+    }
+  }
+
+  [[nodiscard]] std::string way(const PrunableLayer& layer, const LayerPlan& decision,
+                                std::size_t reader) const {
+    return reader == 0 ? removed(layer, decision)
+                       : fmt::format("shares weights with {} and is cut with it", layer.label());
+  }
+
   // Bytes that go are counted at the first block.
   void add_rows(const Graph& graph, const PrunableLayer& layer, const LayerPlan& decision,
                 const std::string& why_not, std::int64_t saved, std::size_t target,
@@ -209,9 +335,7 @@ class PruneLayers : public Pass {
         row.decision = Decision::change;
         const std::int64_t gone = layer.units - static_cast<std::int64_t>(decision.kept.size());
         if (r == 0) row.bytes_before = saved * layer.units / gone;
-        row.reason = r == 0
-                         ? removed(layer, decision)
-                         : fmt::format("shares weights with {} and is cut with it", layer.label());
+        row.reason = way(layer, decision, r);
       }
       row.bytes_after = row.bytes_before - (why_not.empty() && r == 0 ? saved : 0);
       plan.units.push_back(std::move(row));
@@ -239,32 +363,6 @@ class PruneLayers : public Pass {
 };
 
 }  // namespace
-
-OptionTable<PruneOptions> prune_option_table(PrunableKind kind) {
-  const bool heads = kind == PrunableKind::heads;
-  return {
-      {"ratio", &PruneOptions::ratio,
-       heads ? "share of the heads that go, between 0 and 1"
-             : "share of the neurons that go, between 0 and 1"},
-      {"count",
-       &PruneOptions::count,
-       "how many go instead: of each layer, or of the model; 0: by ratio",
-       {},
-       0},
-      {"scope",
-       &PruneOptions::scope,
-       "the lowest scores of the whole model go, or of each layer",
-       {"global", "layer"}},
-      {"scores", &PruneOptions::scores,
-       heads ? "what a head is worth: the norm of its rows of the output projection"
-             : "what a neuron is worth: the norms of its column of up and its row of down",
-       unit_score_names()},
-      {"include", &PruneOptions::include,
-       heads ? "globs over output projections: only these"
-             : "globs over down products: only these"},
-      {"exclude", &PruneOptions::exclude,
-       heads ? "globs over output projections: not these" : "globs over down products: not these"}};
-}
 
 std::unique_ptr<Pass> prune_pass(PrunableKind kind, PruneOptions options) {
   return std::make_unique<PruneLayers>(kind, std::move(options));

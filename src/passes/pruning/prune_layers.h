@@ -16,7 +16,8 @@ struct PruneOptions {
   double ratio = 0.25;
   std::int64_t count = 0;
   std::string scope = "global";
-  std::string scores = "norm";
+  std::string scores = "auto";
+  bool refit = true;
   std::int64_t multiple_of = 0;  // neurons only
   std::vector<std::string> include;
   std::vector<std::string> exclude;
@@ -24,6 +25,9 @@ struct PruneOptions {
 
 // Their rows but `multiple_of`. Throws Error (bad_option) in prune_pass where they can't be.
 [[nodiscard]] OptionTable<PruneOptions> prune_option_table(PrunableKind kind);
+
+// Throws Error (bad_option) where the numbers make no sense.
+void check_options(PrunableKind kind, const PruneOptions& options);
 
 // The pass: scores the units of all layers, chooses those that stay, and cuts.
 [[nodiscard]] std::unique_ptr<Pass> prune_pass(PrunableKind kind, PruneOptions options);

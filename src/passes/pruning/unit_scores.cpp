@@ -67,7 +67,7 @@ class NormScore : public UnitScore {
 }  // namespace
 
 const std::vector<std::string>& unit_score_names() {
-  static const std::vector<std::string> names{"norm"};
+  static const std::vector<std::string> names{"auto", "norm", "activation", "obs", "ablation"};
   return names;
 }
 

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""minilm-l6-sst2 with heads and neurons cut out: accuracy by score, with and without refit; then quantized; speed."""
+import dataclasses
+
+import numpy as np
+from calibration import sentences_file
+from classifier import Classifier, in_onnxpress
+from setting import DEV, THREADS, program, refusal, write_result
+
+SEEDS = (1, 2, 3)
+SCORES = ("norm", "obs", "ablation")
+INT8 = '[[pass]]\nname = "quantize_embeddings"\n[[pass]]\nname = "quantize_weights"\n'
+INT4 = ('[[pass]]\nname = "quantize_embeddings"\nbits = 4\ngroup = 16\nsymmetric = false\n'
+        '[[pass]]\nname = "quantize_weights"\nbits = 4\ngroup = 32\nsymmetric = false\nstorage = "matmul_nbits"\n')
+
+
+@dataclasses.dataclass(frozen=True)
+class Cut:
+    name: str
+    heads: int = 0        # of 72
+    neurons: float = 0    # share
+    behind: str = ""      # passes
+    kl: float = 1         # at most
+    drop: float = 100     # of accuracy: at most, points
+    agreement: float = 0  # at least, %
+    megabytes: float = 91
+    side_by_side: bool = True
+
+    def recipe(self, scores="auto", refit=True):
+        text = 'schema = 1\n[[pass]]\nname = "fold_constants"\n[[pass]]\nname = "deduplicate"\n'
+        for name, amount in (("prune_heads", f"count = {self.heads}" if self.heads else ""),
+                             ("prune_neurons", f"ratio = {self.neurons}" if self.neurons else "")):
+            if amount:
+                text += (f'[[pass]]\nname = "{name}"\n{amount}\nscores = "{scores}"\n'
+                         f'refit = {str(refit).lower()}\n')
+        return text + self.behind
+
+
+CUTS = (
+    Cut("14 of 72 heads", heads=14, kl=0.006, drop=0.3),
+    Cut("36 of 72 heads", heads=36, drop=0.7),
+    Cut("25 % of neurons", neurons=0.25, kl=0.004, agreement=99),
+    Cut("14 heads, 25 % of neurons", heads=14, neurons=0.25, kl=0.008, drop=0.3),
+    Cut("… and INT8", heads=14, neurons=0.25, behind=INT8, drop=0.4, megabytes=21.4, side_by_side=False),
+    Cut("… and INT4", heads=14, neurons=0.25, behind=INT4, kl=0.0085, drop=0.5, megabytes=13.9,
+        side_by_side=False),
+)
+
+
+class Bench:
+    def __init__(self):
+        self.classifier = Classifier(program())
+        self.ours = self.classifier.program
+        self.draws = [sentences_file(self.ours, self.classifier.vocabulary, self.ours.folder, seed=s)[0]
+                      for s in SEEDS]
+        self.original = 100 * self.classifier.in_onnxruntime(self.classifier.path).accuracy
+
+    def compress(self, name, text, sentences):
+        """(file, its scores in our executor, the run document)"""
+        recipe = self.ours.folder / "recipe.toml"
+        recipe.write_text(text, encoding="utf8")
+        out = self.ours.folder / f"{name}.onnx"
+        document = self.ours.document(
+            "compress", self.classifier.path, "-o", out, "-f", "-q", "--recipe", recipe, "--tokenizer",
+            self.classifier.vocabulary, "--max-length", 128, "--data", sentences, "--eval-data", DEV,
+            "--threads", THREADS)
+        return out, in_onnxpress(document), document
+
+    def wanted_line(self, cut):
+        runs = [self.compress("cut", cut.recipe(), table) for table in self.draws]
+        scores = [run[1] for run in runs]
+        kl, accuracy, agreement = (float(np.median([getattr(s, f) for s in scores]))
+                                   for f in ("kl", "accuracy", "agreement"))
+        size = max(s.bytes for s in scores) / 1e6
+        missed = [what for what, wrong in (
+            ("KL", kl > cut.kl), ("drop", self.original - 100 * accuracy > cut.drop + 0.005),
+            ("agreement", 100 * agreement < cut.agreement), ("size", size > cut.megabytes + 0.05)) if wrong]
+        asked = [text for text, there in ((f"KL ≤ {cut.kl:g}", cut.kl < 1), (f"drop ≤ {cut.drop:g}", cut.drop < 100),
+                                          (f"≥ {cut.agreement:g} %", cut.agreement),
+                                          (f"≤ {cut.megabytes:g} MB", cut.megabytes < 91)) if there]
+        return (f"| {cut.name} | {size:.2f} | {kl:.2g} ({', '.join(f'{s.kl:.2g}' for s in scores)}) | "
+                f"{100 * agreement:.2f} | {100 * accuracy:.2f} | {', '.join(asked)} | "
+                f"{'missed: ' + ', '.join(missed) if missed else 'ok'} |")
+
+    def side_by_side_lines(self, cut):
+        for scores in SCORES:
+            cells = []
+            for refit in (False, True):
+                one = self.compress("cut", cut.recipe(scores, refit), self.draws[0])[1]
+                cells.append(f"{one.kl:.2g} | {100 * one.agreement:.2f} | {100 * one.accuracy:.2f}")
+            yield f"| {cut.name} | {scores} | {' | '.join(cells)} |"
+
+    def speed_line(self, name, before, after):
+        """Interleaved, batches of 1 and 128 tokens."""
+        document = self.ours.document("bench", before, after, "--threads", THREADS, "--seconds", 3)
+        a, b = (m["latency"]["p50_ms"] for m in document["models"])
+        return f"| {name} | {a:.2f} | {b:.2f} | {a / b:.2f} |"
+
+
+def main():
+    bench = Bench()
+    wanted, sides, speed = [], [], []
+    for cut in CUTS:
+        try:
+            wanted.append(bench.wanted_line(cut))
+            print(wanted[-1], flush=True)
+            for line in bench.side_by_side_lines(cut) if cut.side_by_side else ():
+                sides.append(line)
+                print(line, flush=True)
+        except RuntimeError as error:
+            wanted.append(f"| {cut.name} | | | | | | {refusal(error)} |")
+            print(wanted[-1], flush=True)
+    int8 = bench.compress("int8", "schema = 1\n" + INT8, bench.draws[0])[0]
+    for cut, before, name in ((CUTS[1], bench.classifier.path, "FP32, without 36 heads"),
+                              (CUTS[3], bench.classifier.path, "FP32, without 14 heads and 25 % of neurons"),
+                              (CUTS[4], int8, "INT8 weights, the same")):
+        after = bench.compress("after", cut.recipe(), bench.draws[0])[0]
+        speed.append(bench.speed_line(name, before, after))
+        print(speed[-1], flush=True)
+    write_result("pruning", "Structured pruning of minilm-l6-sst2", [
+        f"FP32: 91.0 MB, accuracy {bench.original:.2f} %. 872 development sentences in our executor; medians of "
+        "three draws of 256 calibration sentences (each draw's KL in brackets).", "",
+        "| cut | MB | KL | agreement, % | accuracy, % | asked | judged |", "|---|---|---|---|---|---|---|", *wanted, "",
+        "Scores side by side, first draw:", "",
+        "| cut | scores | KL without refit | agreement, % | accuracy, % | KL with refit | agreement, % | "
+        "accuracy, % |", "|" + "---|" * 8, *sides, "",
+        "Latency, batch 1, 128 tokens, our executor, interleaved (ms, median):", "",
+        "| what | before | after | times as fast |", "|---|---|---|---|", *speed],
+        bench.ours.document("doctor"))
+
+
+if __name__ == "__main__":
+    main()
