@@ -46,7 +46,12 @@ class Pruning(CliTest):
         for name in PASSES:
             for quantizer, options in (("quantize_dynamic", ""), ("quantize_weights", "bits = 4\ngroup = 32")):
                 with self.subTest(f"{quantizer}, {name}"):
-                    self.refuse(4, "E0404", (quantizer, options), (name, ""), words="prune before quantizing")
+                    self.refuse(2, "E0004", (quantizer, options), (name, ""), words="comes after")
+                    recipe = self.recipe((quantizer, options))
+                    self.succeed("compress", VIT, "-o", "quantized.onnx", "-f", "--recipe", recipe)
+                    result = self.fail_with(4, "E0404", "compress", "quantized.onnx", "-o", "x.onnx", "--recipe",
+                                            self.recipe((name, "")))
+                    self.assertIn("prune before quantizing", result.err)
 
     def test_a_dry_run_says_how_large_the_result_is(self):
         recipe = self.recipe(("prune_heads", "ratio = 0.25"), ("prune_neurons", "ratio = 0.5"))

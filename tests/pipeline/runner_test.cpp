@@ -132,7 +132,7 @@ TEST(Runner, PruningComesBeforeQuantizing) {
     try {
       RunOptions options;
       options.dry_run = true;
-      run_recipe(read_model(kModel), recipe, options);
+      (void)run_recipe(read_model(kModel), recipe, options);
     } catch (const Error& error) {
       EXPECT_THAT(error.what(), testing::HasSubstr("can't be cut or fitted any more"));
       return std::string(error.code());
