@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "passes/pruning/reader_weights.h"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <set>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +23,25 @@ constexpr int kMostSteps = 4;  // Reshape and the like between a product and its
 
 bool leaves_elements_alone(const Node& node) {
   return node.is("Reshape") || node.is("Identity") || node.is("Squeeze") || node.is("Unsqueeze");
+}
+
+// Each row of the result depends on the same row of the input only.
+bool works_row_by_row(const Graph& graph, const Node& node, std::size_t input) {
+  constexpr std::array<std::string_view, 24> kRowWise = {
+      "Add",     "Sub",  "Mul",      "Div",  "Pow",       "Sqrt", "Erf",      "Tanh",
+      "Relu",    "Sigmoid", "Cast",  "Identity", "Gelu",  "Neg",  "Exp",      "Clip",
+      "FastGelu", "BiasGelu", "QuickGelu", "Reciprocal", "Abs", "Softplus", "Elu", "HardSigmoid"};
+  if (std::ranges::find(kRowWise, node.op_type) != kRowWise.end()) return true;
+  if (node.is("MatMul")) return input == 0 && graph.constant(node.input(1)) != nullptr;
+  if (node.op_type == "LayerNormalization" || node.op_type == "SkipLayerNormalization") {
+    return node.attributes.get_int("axis", -1) == -1;
+  }
+  if (!node.is("ReduceMean") || node.attributes.get_int("keepdims", 1) != 1) return false;
+  if (const Tensor* axes = graph.constant(node.input(1))) {
+    return axes->to_int64s() == std::vector<std::int64_t>{-1};
+  }
+  return node.attributes.has("axes") &&
+         node.attributes.get_ints("axes") == std::vector<std::int64_t>{-1};
 }
 
 }  // namespace
@@ -79,6 +102,37 @@ ValueId residual_beside(const Graph& graph, const LinearUnit& unit) {
     return other == kNoValue || graph.constant(other) != nullptr ? kNoValue : other;
   }
   return kNoValue;
+}
+
+std::optional<std::int64_t> only_token_read(const Graph& graph, ValueId value) {
+  std::optional<std::int64_t> token;
+  std::set<ValueId> seen{value};
+  std::vector<ValueId> open{value};
+  while (!open.empty()) {
+    const Value& content = graph.value(open.back());
+    open.pop_back();
+    if (content.is_output) return std::nullopt;
+    for (const Use& use : content.uses) {
+      const Node& node = graph.node(use.node);
+      if (use.input >= node.inputs.size()) return std::nullopt;
+      if (node.is("Gather")) {
+        const Tensor* index = graph.constant(node.input(1));
+        if (use.input != 0 || node.attributes.get_int("axis", 0) != 1 || index == nullptr ||
+            index->size() != 1) {
+          return std::nullopt;
+        }
+        const std::int64_t at = index->to_int64s()[0];
+        if (at < 0 || (token && *token != at)) return std::nullopt;
+        token = at;
+        continue;
+      }
+      if (!works_row_by_row(graph, node, use.input)) return std::nullopt;
+      for (const ValueId output : node.outputs) {
+        if (output != kNoValue && seen.insert(output).second) open.push_back(output);
+      }
+    }
+  }
+  return token;
 }
 
 }  // namespace onnxpress

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -21,5 +23,10 @@ void set_weights(Graph& graph, const LinearUnit& unit, const Matrix& w,
 // What is added to the unit's output behind its bias: the residual branch. kNoValue where there is
 // nothing of the kind.
 [[nodiscard]] ValueId residual_beside(const Graph& graph, const LinearUnit& unit);
+
+// The only token whose row of `value` [batch, tokens, channels] the model's outputs depend on: a
+// classifier that looks at the first token leaves the last layer's others unread. Nothing where more
+// are read or it is not known.
+[[nodiscard]] std::optional<std::int64_t> only_token_read(const Graph& graph, ValueId value);
 
 }  // namespace onnxpress

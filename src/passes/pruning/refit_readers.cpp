@@ -20,6 +20,9 @@ namespace {
 
 constexpr std::int64_t kRowsAtOnce = 1024;
 constexpr std::int64_t kRows = 64;  // that a thread works on at a time
+// Where outputs depend on one token only, its row counts as often; all others help where samples
+// are few.
+constexpr int kTimesOfOnlyToken = 24;
 
 // Rows that wait until there are enough to be worth a product.
 struct WaitingRows {
@@ -69,10 +72,14 @@ class Collector {
         drift[j] = before->values()[i * out + j] - after->values()[i * out + j];
       }
       if (!all_finite(was) || !all_finite(is) || !all_finite(drift)) continue;
-      to.original.insert(to.original.end(), was.begin(), was.end());
-      to.edited.insert(to.edited.end(), is.begin(), is.end());
-      to.drift.insert(to.drift.end(), drift.begin(), drift.end());
-      if (++to.count >= kRowsAtOnce) flush(to);
+      const int times = token && rows.in_sample[i] == *token ? kTimesOfOnlyToken : 1;
+      for (int time = 0; time < times; ++time) {
+        to.original.insert(to.original.end(), was.begin(), was.end());
+        to.edited.insert(to.edited.end(), is.begin(), is.end());
+        to.drift.insert(to.drift.end(), drift.begin(), drift.end());
+      }
+      to.count += times;
+      if (to.count >= kRowsAtOnce) flush(to);
     }
   }
 
@@ -111,6 +118,7 @@ class Collector {
 
  public:
   RefitMoments train, held_out;
+  std::optional<std::int64_t> token;  // only_token_read
 };
 
 class Refit {
@@ -142,6 +150,7 @@ class Refit {
     }
     const Matrix left = weights_of(graph, unit);
     Collector collector(weights_of(original_.graph, old), left, context_.pool());
+    collector.token = only_token_read(graph, unit.output);
     collect(unit.input, residual_beside(graph, unit), collector);
     const bool centred = has_own_bias(graph, unit);
     const RowsRefit refit =
