@@ -76,9 +76,8 @@ class Stream {
     const Graph& graph = variant_.graph;
     require_all(graph, values);
     graph_ = &graph;
-    const std::vector<bool> changed = executed_.empty()
-                                          ? std::vector<bool>(graph.value_capacity())
-                                          : changed_values(model_.graph, graph);
+    const std::vector<bool> changed = executed_.empty() ? std::vector<bool>(graph.value_capacity())
+                                                        : changed_values(model_.graph, graph);
     std::set<NodeId> nodes = nodes_between(graph, values, [&](ValueId id) {
       return store_.has(id) && !changed[static_cast<std::size_t>(id)];
     });

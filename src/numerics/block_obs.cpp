@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::int64_t kRows = 64;  // that a thread works on at a time
 
-
 std::vector<float> to_floats(const std::vector<double>& values) {
   std::vector<float> floats(values.size());
   std::ranges::transform(values, floats.begin(), [](double x) { return static_cast<float>(x); });
@@ -93,24 +92,26 @@ BlockObs::Solved BlockObs::solve(std::span<const std::int64_t> rows, bool invers
 
 std::vector<double> BlockObs::costs(ThreadPool& pool) const {
   std::vector<double> costs(static_cast<std::size_t>(units()));
-  pool.parallel_for(units(), std::max<std::int64_t>(1, kRows / rows_per_unit_),
-                    [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t unit = begin; unit < end; ++unit) {
-      if (is_removed(unit)) continue;
-      double& cost = costs[static_cast<std::size_t>(unit)];
-      const float* w = w_.row(unit * rows_per_unit_);
-      if (rows_per_unit_ == 1) {
-        double energy = 0;
-        for (std::int64_t j = 0; j < w_.columns; ++j) {
-          energy += static_cast<double>(w[j]) * static_cast<double>(w[j]);
+  pool.parallel_for(
+      units(), std::max<std::int64_t>(1, kRows / rows_per_unit_),
+      [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t unit = begin; unit < end; ++unit) {
+          if (is_removed(unit)) continue;
+          double& cost = costs[static_cast<std::size_t>(unit)];
+          const float* w = w_.row(unit * rows_per_unit_);
+          if (rows_per_unit_ == 1) {
+            double energy = 0;
+            for (std::int64_t j = 0; j < w_.columns; ++j) {
+              energy += static_cast<double>(w[j]) * static_cast<double>(w[j]);
+            }
+            cost = energy / inverse_[static_cast<std::size_t>(unit * w_.rows + unit)];
+            continue;
+          }
+          const std::vector<double> solved = solve(rows_of({&unit, 1}), false, pool).weight_rows;
+          for (std::size_t i = 0; i < solved.size(); ++i)
+            cost += static_cast<double>(w[i]) * solved[i];
         }
-        cost = energy / inverse_[static_cast<std::size_t>(unit * w_.rows + unit)];
-        continue;
-      }
-      const std::vector<double> solved = solve(rows_of({&unit, 1}), false, pool).weight_rows;
-      for (std::size_t i = 0; i < solved.size(); ++i) cost += static_cast<double>(w[i]) * solved[i];
-    }
-  });
+      });
   return costs;
 }
 
@@ -129,7 +130,8 @@ Matrix BlockObs::changed(const Solved& solved, std::span<const std::int64_t> row
   for (const std::int64_t row : rows) std::fill_n(w.row(row), w.columns, 0.0F);
   // Removed before: what rounding left in H⁻¹ must not bring them back.
   for (std::int64_t unit = 0; unit < units(); ++unit) {
-    if (is_removed(unit)) std::fill_n(w.row(unit * rows_per_unit_), rows_per_unit_ * w.columns, 0.0F);
+    if (is_removed(unit))
+      std::fill_n(w.row(unit * rows_per_unit_), rows_per_unit_ * w.columns, 0.0F);
   }
   return w;
 }

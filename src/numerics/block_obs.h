@@ -11,9 +11,9 @@
 
 namespace onnxpress {
 
-// Optimal brain surgeon for units of a product Y = X·W: a unit is a block of rows of W (a head of an
-// output projection, a neuron of `down`). Removing units S and changing all other rows as is best
-// for the output,
+// Optimal brain surgeon for units of a product Y = X·W: a unit is a block of rows of W (a head of
+// an output projection, a neuron of `down`). Removing units S and changing all other rows as is
+// best for the output,
 //   W ← W - H⁻¹_:S (H⁻¹_SS)⁻¹ W_S,
 // raises ‖XW - XW'‖² by exactly tr(W_Sᵀ (H⁻¹_SS)⁻¹ W_S) (Hassibi and Stork 1993; ZipLM, Kurtic et
 // al. 2023), where H = XᵀX + λ: all that is needed to know of the data.
@@ -26,7 +26,8 @@ class BlockObs {
     double damping = 1e-3;  // λ as a share of the mean of XᵀX's diagonal
     bool centred = false;   // means are left to a bias: see bias_change
   };
-  // w [in, out], in = gram.size; the rows of unit u are [u · rows_per_unit, (u + 1) · rows_per_unit).
+  // w [in, out], in = gram.size; the rows of unit u are [u · rows_per_unit, (u + 1) ·
+  // rows_per_unit).
   BlockObs(const Gram& gram, Matrix w, std::int64_t rows_per_unit, Options options,
            ThreadPool& pool);
 

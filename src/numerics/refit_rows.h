@@ -14,7 +14,7 @@ namespace onnxpress {
 // [rows, in], and what its output lacks, D = Y - (X̃W + b) [rows, out], where Y is what should come
 // out. Sums in double; of any number of rows.
 struct RefitMoments {
-  Gram inputs;                      // X̃
+  Gram inputs;  // X̃
   std::int64_t out = 0;
   std::vector<double> pull;         // X̃ᵀD, [in, out]
   std::vector<double> lacking_sum;  // of D's rows, [out]

@@ -239,7 +239,8 @@ class QuantizeDynamic : public Pass {
       return {.refusal = "is an integer product already"};
     }
     if (unit.weight_operand != 1) return {.refusal = "the weight is the left operand"};
-    if (std::string why = why_sums_overflow(unit.in); !why.empty()) return {.refusal = std::move(why)};
+    if (std::string why = why_sums_overflow(unit.in); !why.empty())
+      return {.refusal = std::move(why)};
     if (auto why = why_not_storable(Storage::integer, kInt8, context.model().opset())) {
       return {.refusal = *why};
     }

@@ -310,7 +310,8 @@ class QuantizeStatic : public Pass {
       return {.refusal = "is an integer product already"};
     }
     if (unit.weight_operand != 1) return {.refusal = "the weight is the left operand"};
-    if (std::string why = why_sums_overflow(unit.in); !why.empty()) return {.refusal = std::move(why)};
+    if (std::string why = why_sums_overflow(unit.in); !why.empty())
+      return {.refusal = std::move(why)};
     for (const Refusal& refusal : unit.why_not) {
       if (refusal.kind == RefusalKind::scaled) return {.refusal = refusal.text};
     }

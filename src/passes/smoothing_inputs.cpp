@@ -86,7 +86,8 @@ SmoothingInput expected_of_norm(const Tensor* gain, const Tensor* shift,
   input.channels = static_cast<std::int64_t>(columns.size());
   for (const std::int32_t column : columns) {
     const auto at = static_cast<std::size_t>(column);
-    const double deviation = gain == nullptr ? 1 : std::fabs(static_cast<double>(gain->as<float>()[at]));
+    const double deviation =
+        gain == nullptr ? 1 : std::fabs(static_cast<double>(gain->as<float>()[at]));
     const double mean = shift == nullptr ? 0 : static_cast<double>(shift->as<float>()[at]);
     input.batch_min.push_back(static_cast<float>(mean - kReach * deviation));
     input.batch_max.push_back(static_cast<float>(mean + kReach * deviation));

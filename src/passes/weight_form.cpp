@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "passes/weight_form.h"
 
+#include <fmt/format.h>
 #include <cstdint>
 #include <limits>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>

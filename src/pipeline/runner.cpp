@@ -61,7 +61,8 @@ void require_order(const Recipe& recipe) {
     if (pass.name.starts_with("quantize_") && pass.name != "quantize_embeddings" && !some_only) {
       rounded = &pass;
     }
-    if (rounded == nullptr || !(pass.name.starts_with("prune_") || pass.name == "low_rank")) continue;
+    if (rounded == nullptr || !(pass.name.starts_with("prune_") || pass.name == "low_rank"))
+      continue;
     throw Error(codes::bad_recipe,
                 fmt::format("pass {} comes after {}, which leaves codes: they can't be cut or "
                             "fitted any more",

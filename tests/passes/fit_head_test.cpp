@@ -142,7 +142,7 @@ TEST(FitHead, SaysWhyAHeadStays) {
   Model quantized = original;
   test::run_pass(quantized, "quantize_weights",
                  {{"min_saving", 0.0}, {"method", std::string("rtn")}});
-  EXPECT_THAT(fit(quantized, &original, &data).plan.units[0].reason, HasSubstr("quantized"));
+  EXPECT_THAT(fit(quantized, &original, &data).plan.units[0].reason, HasSubstr("stored as int8"));
 
   Model half = original;
   test::run_pass(half, "cast_fp16");

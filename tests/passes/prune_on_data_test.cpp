@@ -28,7 +28,8 @@ Dataset sentences(std::size_t count, std::uint32_t seed) {
     TextSample text;
     std::int32_t token = static_cast<std::int32_t>(random() % 60);
     for (std::size_t t = 0; t < 8 + i % 11; ++t) {
-      token = static_cast<std::int32_t>((static_cast<std::uint32_t>(token) * 7 + random() % 5) % 60);
+      token =
+          static_cast<std::int32_t>((static_cast<std::uint32_t>(token) * 7 + random() % 5) % 60);
       text.ids.push_back(token);
     }
     texts.push_back(std::move(text));
@@ -48,8 +49,8 @@ struct Pruned {
 };
 
 Pruned prune(const Model& original, std::string_view pass, const OptionValues& options) {
-  const Calibration calibration{
-      CalibrationSet(sentences(120, 1), input_specs(original.graph), 16), {}};
+  const Calibration calibration{CalibrationSet(sentences(120, 1), input_specs(original.graph), 16),
+                                {}};
   const Calibration others{CalibrationSet(sentences(60, 2), input_specs(original.graph), 16), {}};
   Pruned pruned{original, {}, {}, 0};
   ThreadPool pool(2);
@@ -153,8 +154,8 @@ TEST(PruneOnData, ScoresThatNeedDataSaySo) {
 
 TEST(Ablation, NothingChangedLosesNothing) {
   const Model original = small_gpt();
-  const Calibration calibration{
-      CalibrationSet(sentences(50, 1), input_specs(original.graph), 16), {}};
+  const Calibration calibration{CalibrationSet(sentences(50, 1), input_specs(original.graph), 16),
+                                {}};
   AblationRun run(original, calibration);
   EXPECT_TRUE(run.measures_kl());
   EXPECT_NEAR(run.measure(original), 0, 1e-9);

@@ -49,9 +49,8 @@ std::vector<LayerReader> readers_of(PassContext& context,
       if (unit) readers.push_back({i, r, &view.units()[*unit]});
     }
   }
-  std::ranges::sort(readers, {}, [&](const LayerReader& reader) {
-    return places.at(reader.unit->product);
-  });
+  std::ranges::sort(readers, {},
+                    [&](const LayerReader& reader) { return places.at(reader.unit->product); });
   return readers;
 }
 

@@ -17,11 +17,11 @@ namespace onnxpress {
 namespace {
 
 constexpr int kRounds = 3;
-constexpr double kLeastScore = 1e-12;       // of units that are still there
-constexpr double kNotMeasured = 1e6;        // is added to scores of an earlier round
-constexpr std::int64_t kFinestSteps = 64;   // numbers of neurons that a layer may lose
-constexpr std::size_t kMeasuredCuts = 8;    // of these, for which the loss is measured
-constexpr double kMostOfShare = 3;          // a layer loses at most so many times the share of all
+constexpr double kLeastScore = 1e-12;      // of units that are still there
+constexpr double kNotMeasured = 1e6;       // is added to scores of an earlier round
+constexpr std::int64_t kFinestSteps = 64;  // numbers of neurons that a layer may lose
+constexpr std::size_t kMeasuredCuts = 8;   // of these, for which the loss is measured
+constexpr double kMostOfShare = 3;         // a layer loses at most so many times the share of all
 constexpr double kLeastOfMost = 0.5;
 
 std::vector<std::int64_t> complement(const std::vector<std::int64_t>& some, std::int64_t all) {
@@ -121,8 +121,8 @@ class Choice {
         return scored_[i].scores[static_cast<std::size_t>(unit)];
       });
       costs[i] = measured_costs(i, [&](std::int64_t /*from*/, std::int64_t to, bool measured) {
-        return measured ? ablation.measure(zeroed(model, i, std::span(orders[i]).first(
-                                                                static_cast<std::size_t>(to))))
+        return measured ? ablation.measure(zeroed(
+                              model, i, std::span(orders[i]).first(static_cast<std::size_t>(to))))
                         : 0;
       });
     }
@@ -130,8 +130,7 @@ class Choice {
     std::vector<LayerChoice> choices;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       LayerChoice choice;
-      const std::int64_t gone =
-          costs[i].parts[cuts[i]] / scored_[i].all_parts_per_unit();
+      const std::int64_t gone = costs[i].parts[cuts[i]] / scored_[i].all_parts_per_unit();
       const std::vector<std::int64_t> units(orders[i].begin(), orders[i].begin() + gone);
       choice.kept = complement(units, layers_[i]->units);
       if (gone > 0) {
@@ -153,12 +152,10 @@ class Choice {
   // says what the model has lost by then where that is to be measured; in between it is taken as
   // linear.
   CutCosts measured_costs(
-      std::size_t layer,
-      const std::function<double(std::int64_t, std::int64_t, bool)>& cut) const {
+      std::size_t layer, const std::function<double(std::int64_t, std::int64_t, bool)>& cut) const {
     const std::int64_t units = layers_[layer]->units;
     const std::int64_t multiple = scored_[layer].multiple_of;
-    const std::int64_t step =
-        std::max<std::int64_t>(1, units / kFinestSteps / multiple) * multiple;
+    const std::int64_t step = std::max<std::int64_t>(1, units / kFinestSteps / multiple) * multiple;
     const double most = std::clamp(kMostOfShare * share(), kLeastOfMost, 1.0);
     const auto fewest = std::max<std::int64_t>(
         multiple, static_cast<std::int64_t>(std::ceil(static_cast<double>(units) * (1 - most))));
@@ -169,8 +166,8 @@ class Choice {
     CutCosts costs{{0}, {0}};
     std::size_t last = 0;
     for (std::size_t i = 1; i < gone.size(); ++i) {
-      const bool measured = i * kMeasuredCuts / (gone.size() - 1) !=
-                            (i - 1) * kMeasuredCuts / (gone.size() - 1);
+      const bool measured =
+          i * kMeasuredCuts / (gone.size() - 1) != (i - 1) * kMeasuredCuts / (gone.size() - 1);
       const double loss = cut(gone[i - 1], gone[i], measured);
       costs.parts.push_back(gone[i] * scored_[layer].all_parts_per_unit());
       costs.loss.push_back(std::max(loss, costs.loss[last]));
@@ -197,8 +194,8 @@ class Choice {
     return static_cast<std::int64_t>(target_.ratio * static_cast<double>(all_parts()) + 1e-9);
   }
   [[nodiscard]] double share() const {
-    return static_cast<double>(most_parts()) / static_cast<double>(std::max<std::int64_t>(
-                                                   1, all_parts()));
+    return static_cast<double>(most_parts()) /
+           static_cast<double>(std::max<std::int64_t>(1, all_parts()));
   }
 
   // The score up to which units are measured again: there are twice as many as are still to go.
@@ -255,8 +252,8 @@ class Choice {
         const Model variant =
             obs ? obs->variant_without(model, one, context_.pool()) : zeroed(model, i, one);
         const double loss = ablation.measure(variant);
-        score = std::isfinite(loss) ? std::max(loss, kLeastScore)
-                                    : std::numeric_limits<double>::max();
+        score =
+            std::isfinite(loss) ? std::max(loss, kLeastScore) : std::numeric_limits<double>::max();
       }
     }
   }

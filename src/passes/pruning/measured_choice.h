@@ -28,8 +28,8 @@ struct LayerChoice {
 // Chooses the units that stay, on the context's data. `layers` and `scored` (whose scores are not
 // read) belong together.
 //
-// Heads by ablation: in rounds, since what one is worth depends on which others are gone. Neurons by
-// ablation: each layer's neurons go in the order of obs; the loss is measured at some numbers of
+// Heads by ablation: in rounds, since what one is worth depends on which others are gone. Neurons
+// by ablation: each layer's neurons go in the order of obs; the loss is measured at some numbers of
 // them, and how many each layer loses is what makes the sum of losses least.
 [[nodiscard]] std::vector<LayerChoice> choose_on_data(
     PassContext& context, const std::vector<const PrunableLayer*>& layers,

@@ -133,10 +133,9 @@ class PruneLayers : public Pass {
     context.edited();
     if (refits && !cut_readers.empty()) {
       const double first = measures ? kShareOfChoice : 0;
-      const auto refitted =
-          refit_readers(context, original, cut_readers, [&](double done) {
-            context.step(first + (1 - first) * done);
-          });
+      const auto refitted = refit_readers(context, original, cut_readers, [&](double done) {
+        context.step(first + (1 - first) * done);
+      });
       for (std::size_t i = 0; i < refitted.size(); ++i) note(refitted[i], cut_rows[i], result);
     }
     return result;

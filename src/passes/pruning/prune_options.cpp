@@ -23,14 +23,15 @@ OptionTable<PruneOptions> prune_option_table(PrunableKind kind) {
        "the lowest scores of the whole model go, or of each layer",
        {"global", "layer"}},
       {"scores", &PruneOptions::scores,
-       heads ? "what a head is worth. norm: of its rows of the output projection; activation: these "
-               "times what it computes on data; obs: what the output loses if the other heads make "
-               "up for it; ablation: what the model's outputs lose by that, measured; auto: ablation "
-               "with data, norm without"
-             : "what neurons are worth. norm: of column of up and row of down; activation: of the "
-               "row, times what it computes on data; obs: what the output loses if the others make "
-               "up for it; ablation: in that order, as many of each layer as cost the model's "
-               "outputs least, measured; auto: ablation with data, norm without",
+       heads
+           ? "what a head is worth. norm: of its rows of the output projection; activation: these "
+             "times what it computes on data; obs: what the output loses if the other heads make "
+             "up for it; ablation: what the model's outputs lose by that, measured; auto: ablation "
+             "with data, norm without"
+           : "what neurons are worth. norm: of column of up and row of down; activation: of the "
+             "row, times what it computes on data; obs: what the output loses if the others make "
+             "up for it; ablation: in that order, as many of each layer as cost the model's "
+             "outputs least, measured; auto: ablation with data, norm without",
        unit_score_names()},
       {"refit", &PruneOptions::refit,
        "with data: fit the rows that are left to the original's outputs, kept where that helps on "

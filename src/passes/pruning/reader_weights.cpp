@@ -28,9 +28,9 @@ bool leaves_elements_alone(const Node& node) {
 // Each row of the result depends on the same row of the input only.
 bool works_row_by_row(const Graph& graph, const Node& node, std::size_t input) {
   constexpr std::array<std::string_view, 24> kRowWise = {
-      "Add",     "Sub",  "Mul",      "Div",  "Pow",       "Sqrt", "Erf",      "Tanh",
-      "Relu",    "Sigmoid", "Cast",  "Identity", "Gelu",  "Neg",  "Exp",      "Clip",
-      "FastGelu", "BiasGelu", "QuickGelu", "Reciprocal", "Abs", "Softplus", "Elu", "HardSigmoid"};
+      "Add",      "Sub",      "Mul",       "Div",        "Pow",  "Sqrt",     "Erf", "Tanh",
+      "Relu",     "Sigmoid",  "Cast",      "Identity",   "Gelu", "Neg",      "Exp", "Clip",
+      "FastGelu", "BiasGelu", "QuickGelu", "Reciprocal", "Abs",  "Softplus", "Elu", "HardSigmoid"};
   if (std::ranges::find(kRowWise, node.op_type) != kRowWise.end()) return true;
   if (node.is("MatMul")) return input == 0 && graph.constant(node.input(1)) != nullptr;
   if (node.op_type == "LayerNormalization" || node.op_type == "SkipLayerNormalization") {
@@ -56,15 +56,14 @@ Matrix weights_of(const Graph& graph, const LinearUnit& unit) {
 void set_weights(Graph& graph, const LinearUnit& unit, const Matrix& w,
                  std::span<const float> bias_change) {
   const Tensor old = *graph.constant(unit.weight);
-  std::vector<float> values =
-      unit.layout == WeightLayout::in_out ? w.values : transposed(w).values;
+  std::vector<float> values = unit.layout == WeightLayout::in_out ? w.values : transposed(w).values;
   if (old.dtype() == DType::float32) {
     graph.set_constant(unit.weight, Tensor::of<float>(old.dims(), std::move(values)));
   } else {
     std::vector<std::byte> bytes(values.size() * sizeof(std::uint16_t));
     for (std::size_t i = 0; i < values.size(); ++i) {
-      const std::uint16_t bits = old.dtype() == DType::float16 ? float_to_half(values[i])
-                                                               : float_to_bfloat16(values[i]);
+      const std::uint16_t bits =
+          old.dtype() == DType::float16 ? float_to_half(values[i]) : float_to_bfloat16(values[i]);
       std::memcpy(bytes.data() + i * sizeof(bits), &bits, sizeof(bits));
     }
     graph.set_constant(unit.weight, Tensor::from_bytes(old.dtype(), old.dims(), std::move(bytes)));
@@ -94,9 +93,9 @@ ValueId residual_beside(const Graph& graph, const LinearUnit& unit) {
       continue;
     }
     const bool add = node.is("Add");
-    const bool skip = node.domain == "com.microsoft" &&
-                      (node.op_type == "SkipLayerNormalization" ||
-                       node.op_type == "SkipSimplifiedLayerNormalization");
+    const bool skip =
+        node.domain == "com.microsoft" && (node.op_type == "SkipLayerNormalization" ||
+                                           node.op_type == "SkipSimplifiedLayerNormalization");
     if (!add && !skip) return kNoValue;
     const ValueId other = node.input(content.uses[0].input == 0 ? 1 : 0);
     return other == kNoValue || graph.constant(other) != nullptr ? kNoValue : other;

@@ -10,9 +10,8 @@ namespace onnxpress {
 namespace {
 
 TEST(AllocateUnits, TakesFromTheLayersThatLoseLeast) {
-  const std::vector<CutCosts> layers = {{{0, 32, 64, 96}, {0, 5, 6, 20}},
-                                        {{0, 32, 64, 96}, {0, 1, 2, 30}},
-                                        {{0, 16, 48}, {0, 1, 9}}};
+  const std::vector<CutCosts> layers = {
+      {{0, 32, 64, 96}, {0, 5, 6, 20}}, {{0, 32, 64, 96}, {0, 1, 2, 30}}, {{0, 16, 48}, {0, 1, 9}}};
   EXPECT_EQ(allocate_cuts(layers, 64), (std::vector<std::size_t>{0, 2, 0}));
   EXPECT_EQ(allocate_cuts(layers, 80), (std::vector<std::size_t>{0, 2, 1}));
   EXPECT_EQ(allocate_cuts(layers, 128), (std::vector<std::size_t>{2, 2, 0}));
