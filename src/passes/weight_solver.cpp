@@ -128,9 +128,10 @@ SolvedWeight StageSolver::solve_on_data(const Matrix& w, bool own_bias, const Gr
       return quantize_clipped(wanted, factor.energy, grid, steps, pool_);
     }
     if (way.ridge) return quantize_gptq(wanted, factor, grid, options_.gptq, pool_).q;
-    if (!ranges)
+    if (!ranges) {
       ranges = quantize_clipped(w, all().factor(options_.gptq, pool_).energy, grid,
                                 options_.gptq.clip_steps, pool_);
+    }
     return quantize_gptq_in_ranges(w, factor, *ranges, options_.gptq, pool_).q;
   };
   const PairJudge& judge = *judge_;
