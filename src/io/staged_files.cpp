@@ -14,6 +14,8 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
+#include <utility>
 
 #include "base/error_codes.h"
 #include "io/writer.h"
@@ -88,15 +90,25 @@ int write_all(int descriptor, Bytes bytes) {
   return 0;
 }
 
+// Bytes after which the disk is told to begin, so that less is left to wait for.
+constexpr std::int64_t kBeginFrom = 4 << 20;
+
 // Returns an errno, 0 for success.
 int write_pieces(int descriptor, const Rope& contents) {
   // Says at once if the disk is too small; file systems that can't do it are none the worse.
   if (::fallocate(descriptor, 0, 0, contents.size()) != 0 && (errno == ENOSPC || errno == EFBIG))
     return errno;
+  std::int64_t begun = 0;
+  std::int64_t written = 0;
   for (const Rope::Piece& piece : contents.pieces()) {
     if (const int error = write_all(descriptor, piece.bytes())) return error;
+    written += std::ssize(piece.bytes());
+    if (written - begun < kBeginFrom) continue;
+    // Only a hint, which some file systems don't take.
+    ::sync_file_range(descriptor, begun, written - begun, SYNC_FILE_RANGE_WRITE);
+    begun = written;
   }
-  return ::fsync(descriptor) == 0 ? 0 : errno;
+  return 0;
 }
 
 }  // namespace
@@ -118,7 +130,24 @@ StagingFolder::~StagingFolder() {
   release_slot(slot_);
 }
 
+UnsyncedFile::~UnsyncedFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void UnsyncedFile::sync() {
+  const int descriptor = std::exchange(descriptor_, -1);
+  int error = ::fsync(descriptor) == 0 ? 0 : errno;
+  if (::close(descriptor) != 0 && error == 0) error = errno;
+  if (error != 0) fail(path_, error);
+}
+
 fs::path StagingFolder::write(const std::string& name, const Rope& contents) {
+  UnsyncedFile file = begin_writing(name, contents);
+  file.sync();
+  return file.path();
+}
+
+UnsyncedFile StagingFolder::begin_writing(const std::string& name, const Rope& contents) {
   fs::path path = folder_ / name;
   if (slot_ >= 0 && files_.size() < kFilesPerSlot) {
     Slot& slot = slots[static_cast<std::size_t>(slot_)];
@@ -127,10 +156,9 @@ fs::path StagingFolder::write(const std::string& name, const Rope& contents) {
   files_.push_back(path);
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (descriptor < 0) fail(path, errno);
-  int error = write_pieces(descriptor, contents);
-  if (::close(descriptor) != 0 && error == 0) error = errno;
-  if (error != 0) fail(path, error);
-  return path;
+  UnsyncedFile file(path, descriptor);
+  if (const int error = write_pieces(descriptor, contents); error != 0) fail(path, error);
+  return file;
 }
 
 }  // namespace io

@@ -191,8 +191,12 @@ StagedModel stage_model(const Model& model, const fs::path& destination,
   if (layout.data) state->data = state->folder.write(layout.data->name(), layout.data->bytes());
   std::future<std::string> sha256 =
       std::async(std::launch::async, [&] { return sha256_of(layout.model); });
-  state->model = state->folder.write(target.filename().string(), layout.model);
+  io::UnsyncedFile file = state->folder.begin_writing(target.filename().string(), layout.model);
+  state->model = file.path();
+  // Read back while the disk writes.
+  std::future<void> synced = std::async(std::launch::async, [&] { file.sync(); });
   io::require_same(model, read_model(state->model, read_back_options()));
+  synced.get();
   state->sha256 = sha256.get();
   return StagedModel(std::move(state));
 }

@@ -8,7 +8,8 @@
 namespace onnxpress {
 namespace {
 
-constexpr std::int64_t kBlock = 512;  // outputs, or weights of one, that are looked at together
+constexpr std::int64_t kBlock = 512;    // weights that are looked at together
+constexpr std::int64_t kOutputs = 128;  // outputs of a thread's turn
 
 // The largest magnitude of a channel, and the energy of all others.
 struct Channel {
@@ -56,9 +57,9 @@ float weight_at(const WeightRef& w, std::int64_t input, std::int64_t output) {
 
 std::vector<WeightOutlier> find_outliers(const WeightRef& w, double ratio, ThreadPool& pool) {
   std::vector<Channel> channels(static_cast<std::size_t>(w.out));
-  pool.parallel_for(w.out, kBlock, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t at = begin; at < end; at += kBlock) {
-      look_at(w, at, std::min(end, at + kBlock), channels.data() + at);
+  pool.parallel_for(w.out, kOutputs, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t at = begin; at < end; at += kOutputs) {
+      look_at(w, at, std::min(end, at + kOutputs), channels.data() + at);
     }
   });
   std::vector<WeightOutlier> found;

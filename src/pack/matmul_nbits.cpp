@@ -4,13 +4,15 @@
 #include <string>
 #include <utility>
 
-#include "pack/block_codes.h"
-
 namespace onnxpress {
 
 NBitsWeight pack_matmul_nbits(Graph& graph, const QuantizedMatrix& q, std::string_view hint) {
+  return pack_matmul_nbits(graph, to_blocks(q), q, hint);
+}
+
+NBitsWeight pack_matmul_nbits(Graph& graph, BlockTensors tensors, const QuantizedMatrix& q,
+                              std::string_view hint) {
   const std::string name(hint);
-  BlockTensors tensors = to_blocks(q);
   NBitsWeight w{.in = q.in, .out = q.out, .group = q.grid.group, .bits = q.grid.bits};
   w.codes = graph.add_constant(name + "_q", std::move(tensors.codes));
   w.scales = graph.add_constant(name + "_scale", std::move(tensors.scales));

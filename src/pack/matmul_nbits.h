@@ -6,6 +6,7 @@
 
 #include "ir/graph.h"
 #include "numerics/quantized_matrix.h"
+#include "pack/block_codes.h"
 
 // com.microsoft.MatMulNBits: a product with a weight of 2, 4 or 8 bits in blocks along the input.
 namespace onnxpress {
@@ -20,6 +21,9 @@ struct NBitsWeight {
 // The grid must be one that why_not_storable() has nothing against.
 [[nodiscard]] NBitsWeight pack_matmul_nbits(Graph& graph, const QuantizedMatrix& q,
                                             std::string_view hint);
+// The same of the tensors that to_blocks() has made of `q`, whose codes are not looked at.
+[[nodiscard]] NBitsWeight pack_matmul_nbits(Graph& graph, BlockTensors tensors,
+                                            const QuantizedMatrix& q, std::string_view hint);
 
 // output = x · weight. `accuracy_level`: what the runtime may round x to: 0 as it likes best, 1
 // nothing (float32), 4 INT8. The model must import the operator's domain.

@@ -158,6 +158,14 @@ class QuantizeEmbeddings : public Pass {
       }
       const bool shared = !readers_of(embedding, context.view()).empty();
       const std::optional<BlockForm> form = form_of(embedding, all, context);
+      // The numbers say how scales are stored; they need no look where that can't matter.
+      const std::int64_t least =
+          form ? stored_bytes(*form, embedding, shared) : row_bytes(embedding, DType::float16);
+      if (static_cast<double>(embedding.bytes - least) < threshold) {
+        row.reason = fmt::format("would save at most {} bytes", embedding.bytes - least);
+        plan.units.push_back(std::move(row));
+        continue;
+      }
       const std::int64_t after = form ? stored_bytes(*form, embedding, shared)
                                       : row_bytes(embedding, row_scales(embedding, context));
       if (static_cast<double>(embedding.bytes - after) < threshold) {

@@ -29,6 +29,9 @@
 namespace onnxpress {
 namespace {
 
+// Weights that each thread solves at once, where data play no part.
+constexpr std::int64_t kAhead = 2 << 20;
+
 struct Options : UnitOptions {
   std::string method = "auto";
   std::int64_t bits = 8;
@@ -158,6 +161,12 @@ class QuantizeWeights : public Pass {
     const bool on_data =
         uses_data() && context.calibration() != nullptr && !context.dry_run() && plan.changes() > 0;
     Work work{.plan = plan, .context = context, .view = context.view(), .method = method(context)};
+    const std::vector<Stage> stages = stages_of(plan, work.view, context.graph());
+    if (!on_data && !corrects()) {
+      for (const Stage& stage : stages) {
+        work.alone.insert(work.alone.end(), stage.rows.begin(), stage.rows.end());
+      }
+    }
     if (work.method == WeightMethod::awq) {
       work.no_fold =
           smoothing_groups(context.graph(), work.view, {}, false, context.pool()).why_not;
@@ -167,7 +176,7 @@ class QuantizeWeights : public Pass {
     }
     std::optional<ActivationSource> source;
     if (on_data) source.emplace(context, [&] { return work.done_share(); });
-    for (const Stage& stage : stages_of(plan, work.view, context.graph())) {
+    for (const Stage& stage : stages) {
       std::optional<StageMoments> moments;
       if (source) {
         work.source = source->remark();
@@ -190,6 +199,10 @@ class QuantizeWeights : public Pass {
   }
 
  private:
+  struct Solved {
+    SolvedWeight weight;
+    std::optional<BlockTensors> blocks{};  // for matmul_nbits; the weight's codes are gone then
+  };
   struct Work {
     const PassPlan& plan;
     PassContext& context;
@@ -198,6 +211,8 @@ class QuantizeWeights : public Pass {
     std::vector<std::string> no_fold{};  // of awq: for each unit of the view, "" where it folds
     PassResult result{};
     std::set<ValueId> done{};
+    std::vector<std::size_t> alone{};   // rows in their order, if data say nothing about any
+    std::map<ValueId, Solved> ahead{};  // weights that solve_ahead() has found codes for
     std::map<ValueId, NBitsWeight> packed{};  // weights, by what they were
     std::size_t seen = 0;
     std::string source{};                   // of the stage's data, as a remark
@@ -279,15 +294,17 @@ class QuantizeWeights : public Pass {
     const Tensor weight = *graph.constant(unit.weight);
     const std::string name = graph.value(unit.weight).name;
     const std::string no_fold = why_no_fold(row, work);
-    SolvedWeight solved =
-        solve(*weight_ref(weight, matrix_layout(unit.layout)), has_own_bias(graph, unit), solver,
-              no_fold.empty() ? work.method : WeightMethod::gptq);
+    if (!work.alone.empty() && !work.ahead.contains(unit.weight)) solve_ahead(solver, work);
+    auto known = work.ahead.extract(unit.weight);
+    auto [solved, blocks] =
+        known ? std::move(known.mapped()) : Solved{solve(row, solver, no_fold.empty(), work)};
     const CorrectionChoice choice = correction_choice(work.context);
     const auto correction = find_correction(graph, unit, work.moments ? &*work.moments : nullptr,
                                             choice, work.gptq, solved, work.context.pool());
     if (!solved.bias_change.empty()) add_to_bias(graph, unit, solved.bias_change);
     if (storage_ == Storage::matmul_nbits) {
-      work.packed[unit.weight] = pack_matmul_nbits(graph, solved.q, name);
+      if (!blocks) blocks = to_blocks(solved.q);
+      work.packed[unit.weight] = pack_matmul_nbits(graph, *std::move(blocks), solved.q, name);
       replace_product(graph, unit, work.packed.at(unit.weight), options_.accuracy_level);
     } else {
       ValueId value = pack_qdq(graph, std::move(solved.q), name);
@@ -322,8 +339,14 @@ class QuantizeWeights : public Pass {
     return work.no_fold[static_cast<std::size_t>(work.plan.units[row].target)];
   }
 
-  [[nodiscard]] SolvedWeight solve(const WeightRef& w, bool own_bias, StageSolver& solver,
-                                   WeightMethod method) const {
+  // `folds`: scales reach the unit, where the method is awq.
+  [[nodiscard]] SolvedWeight solve(std::size_t row, StageSolver& solver, bool folds,
+                                   const Work& work) const {
+    const Graph& graph = work.context.graph();
+    const LinearUnit& unit = work.unit(row);
+    const WeightRef w = *weight_ref(*graph.constant(unit.weight), matrix_layout(unit.layout));
+    const bool own_bias = has_own_bias(graph, unit);
+    const WeightMethod method = folds ? work.method : WeightMethod::gptq;
     const Grid grid = grid_for(method);
     if (options_.outlier_limit == 0) return solver.solve(w, own_bias, grid, method);
     Matrix cut = to_matrix(w);
@@ -331,6 +354,35 @@ class QuantizeWeights : public Pass {
     SolvedWeight solved = solver.solve(weight_ref(cut), own_bias, grid, method);
     solved.q = with_layout(std::move(solved.q), w.layout);
     return solved;
+  }
+
+  // Solves the next weights side by side, each on one thread: those of small units are too few to
+  // share out, and all of them would take too much memory at once.
+  void solve_ahead(StageSolver& solver, Work& work) const {
+    ThreadPool& pool = work.context.pool();
+    std::vector<std::size_t> rows;
+    std::set<ValueId> seen;
+    std::int64_t size = 0;
+    for (std::size_t i = work.seen - 1; i < work.alone.size() && size < kAhead * pool.threads();
+         ++i) {
+      const ValueId weight = work.unit(work.alone[i]).weight;
+      if (work.done.contains(weight) && i + 1 > work.seen) continue;
+      if (!seen.insert(weight).second) continue;
+      rows.push_back(work.alone[i]);
+      size += work.context.graph().constant(weight)->size();
+    }
+    std::vector<Solved> solved(rows.size());
+    pool.parallel_for(std::ssize(rows), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+        solved[i].weight = solve(rows[i], solver, why_no_fold(rows[i], work).empty(), work);
+        if (storage_ != Storage::matmul_nbits) continue;
+        solved[i].blocks = to_blocks(solved[i].weight.q);
+        solved[i].weight.q.codes = {};
+      }
+    });
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      work.ahead.emplace(work.unit(rows[i]).weight, std::move(solved[i]));
+    }
   }
 
   UnitOutcome judge(const LinearUnit& unit, PassContext& context) const {
