@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/error_codes.h"
@@ -21,6 +23,7 @@ namespace {
 
 struct Options : UnitOptions {
   std::string weights = "s8";
+  std::string gated = "integer";
 };
 constexpr Grid kInt8{8, 0, true};
 
@@ -30,6 +33,11 @@ const OptionTable<Options>& table() {
        "how they are stored: s8-7bit and u8 are exact on CPUs without VNNI, too; auto takes that "
        "of the two which measures better",
        weight_form_names()},
+      {"gated",
+       &Options::gated,
+       "products with gate · up, whose range few tokens set for all: integer, or float with INT8 "
+       "weights: slower and much closer",
+       {"integer", "float"}},
       {"include", &Options::include, "globs over units: only these"},
       {"exclude", &Options::exclude, "globs over units: not these"},
       {"min_saving",
@@ -92,6 +100,19 @@ class Rewriter {
     }
     finish("Add", {y, scaled_bias(bias, beta, type)}, unit.output, name + "_bias");
     return way_;
+  }
+
+  // Rounds the weight and leaves the product as it is.
+  void round_weight(const LinearUnit& unit) {
+    if (find_dequantize(graph_, unit) || !rounded_.insert(unit.weight).second) return;
+    const Tensor weight = *graph_.constant(unit.weight);
+    const WeightRef w = *weight_ref(weight, matrix_layout(unit.layout));
+    const std::string name = graph_.value(unit.weight).name;
+    QuantizedMatrix q = quantize_rtn(w, kInt8, pool_);
+    sqnr_db_[unit.weight] = onnxpress::sqnr_db(w, q, pool_);
+    const ValueId value = pack_qdq(graph_, std::move(q), name);
+    graph_.replace_all_uses(unit.weight,
+                            cast(graph_, value, DType::float32, weight.dtype(), name + "_cast"));
   }
 
   // What rounding left of the unit's weight; nothing where it was quantized before.
@@ -196,6 +217,7 @@ class Rewriter {
   std::map<std::pair<ValueId, bool>, DynamicInput> inputs_;
   std::map<std::pair<ValueId, float>, IntegerWeight> weights_;
   std::map<ValueId, double> sqnr_db_;  // of weights
+  std::set<ValueId> rounded_;          // by round_weight()
 };
 
 class QuantizeDynamic : public Pass {
@@ -222,6 +244,12 @@ class QuantizeDynamic : public Pass {
       context.step(static_cast<double>(seen++) / static_cast<double>(plan.units.size()));
       if (row.decision != Decision::change) continue;
       const LinearUnit& unit = view.units()[static_cast<std::size_t>(row.target)];
+      if (stays_float(unit, context)) {
+        rewriter.round_weight(unit);
+        if (const auto sqnr = rewriter.sqnr_db_of(unit)) result.figures[i] = {{"sqnr_db", *sqnr}};
+        ++result.changed;
+        continue;
+      }
       std::string way = rewriter.rewrite(unit);
       if (form_ == WeightForm::choose && !way.empty()) result.ways[i] = std::move(way);
       if (const auto sqnr = rewriter.sqnr_db_of(unit)) result.figures[i] = {{"sqnr_db", *sqnr}};
@@ -232,6 +260,18 @@ class QuantizeDynamic : public Pass {
   }
 
  private:
+  // Whether the unit reads gate · up and nothing but its weight is to be rounded. A weight that
+  // another unit multiplies, too, is for integers.
+  [[nodiscard]] bool stays_float(const LinearUnit& unit, PassContext& context) const {
+    if (options_.gated != "float") return false;
+    const TransformerView& view = context.view();
+    const auto reads_gated = [&](const FeedForward& block) {
+      return block.gate && view.units()[block.down].product == unit.product;
+    };
+    return std::ranges::any_of(view.feed_forwards(), reads_gated) &&
+           std::ranges::count(view.units(), unit.weight, &LinearUnit::weight) == 1;
+  }
+
   UnitOutcome judge(const LinearUnit& unit, PassContext& context) const {
     const Graph& graph = context.graph();
     const Node& product = graph.node(unit.product);
@@ -244,7 +284,11 @@ class QuantizeDynamic : public Pass {
     if (auto why = why_not_storable(Storage::integer, kInt8, context.model().opset())) {
       return {.refusal = *why};
     }
-    if (find_dequantize(graph, unit)) return judge_quantized(unit, graph);
+    const bool stays = stays_float(unit, context);
+    if (find_dequantize(graph, unit)) {
+      if (stays) return {.refusal = "is quantized already, and its product is to stay float"};
+      return judge_quantized(unit, graph);
+    }
     if (graph.value(unit.weight).is_output) return {.refusal = "the weight is a graph output"};
     for (const Embedding& embedding : context.view().embeddings()) {
       if (embedding.table == unit.weight) {
@@ -260,6 +304,10 @@ class QuantizeDynamic : public Pass {
     const auto w =
         weight == nullptr ? std::nullopt : weight_ref(*weight, matrix_layout(unit.layout));
     if (!w) return {.refusal = "the weight is not a matrix of floats"};
+    if (stays) {
+      return {.reason = to_string(kInt8) + ", a float product: its input is gated",
+              .bytes_after = stored_bytes(Storage::qdq, kInt8, w->in, w->out)};
+    }
     return {.reason = describe(form_) + ", inputs UINT8 at run time",
             .bytes_after = stored_bytes(Storage::integer, stored_grid(form_), w->in, w->out) +
                            factor_bytes(product)};

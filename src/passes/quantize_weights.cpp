@@ -211,8 +211,8 @@ class QuantizeWeights : public Pass {
     std::vector<std::string> no_fold{};  // of awq: for each unit of the view, "" where it folds
     PassResult result{};
     std::set<ValueId> done{};
-    std::vector<std::size_t> alone{};   // rows in their order, if data say nothing about any
-    std::map<ValueId, Solved> ahead{};  // weights that solve_ahead() has found codes for
+    std::vector<std::size_t> alone{};         // rows in their order, if data say nothing about any
+    std::map<ValueId, Solved> ahead{};        // weights that solve_ahead() has found codes for
     std::map<ValueId, NBitsWeight> packed{};  // weights, by what they were
     std::size_t seen = 0;
     std::string source{};                   // of the stage's data, as a remark

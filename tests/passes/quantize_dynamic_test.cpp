@@ -54,6 +54,37 @@ TEST(QuantizeDynamic, UnitsThatReadTheSameTensorShareItsQuantization) {
   EXPECT_LT(change(before, n.model), 0.02);
 }
 
+// y = x + down(silu(gate(x)) · up(x))
+Network gated_network() {
+  Network n;
+  Graph& g = n.graph();
+  const ValueId gate = g.add("MatMul", {n.x, n.constant("gate", {64, 96})}, {}, "gate_out");
+  const ValueId up = g.add("MatMul", {n.x, n.constant("up", {64, 96})}, {}, "up_out");
+  const ValueId open = g.add("Sigmoid", {gate}, {}, "open");
+  const ValueId active = g.add("Mul", {gate, open}, {}, "active");
+  const ValueId hidden = g.add("Mul", {active, up}, {}, "hidden");
+  const ValueId down = g.add("MatMul", {hidden, n.constant("down", {96, 64})}, {}, "down_out");
+  n.output(g.add("Add", {n.x, down}, {}, "y"));
+  return n;
+}
+
+TEST(QuantizeDynamic, ProductsWithGatedInputsCanStayFloatAtTheSameSize) {
+  Network integer = gated_network();
+  const Model before = integer.model;
+  const PassPlan all = test::run_pass(integer.model, "quantize_dynamic");
+  Network mixed = gated_network();
+  const PassPlan plan =
+      test::run_pass(mixed.model, "quantize_dynamic", {{"gated", std::string("float")}});
+  EXPECT_EQ(plan.changes(), 3U);
+  EXPECT_EQ(plan.bytes_after(), all.bytes_after());
+  EXPECT_THAT(plan.units[2].reason, testing::HasSubstr("float product"));
+  const auto ops = test::op_types(mixed.graph());
+  EXPECT_EQ(std::count(ops.begin(), ops.end(), "MatMulInteger"), 2);
+  EXPECT_EQ(std::count(ops.begin(), ops.end(), "DequantizeLinear"), 1);
+  EXPECT_EQ(std::count(ops.begin(), ops.end(), "MatMul"), 1);
+  EXPECT_LT(change(before, mixed.model), change(before, integer.model));
+}
+
 TEST(QuantizeDynamic, UnsignedWeightsComputeExactlyWhatSignedOnesDo) {
   Network n;
   n.output(n.graph().add("MatMul", {n.x, n.constant("w", {64, 48})}, {}, "y"));

@@ -4,9 +4,13 @@
 #include <gmock/gmock.h>
 
 #include <limits>
+#include <string>
+#include <vector>
 
+#include "numerics/matrix.h"
 #include "numerics/quantize_rtn.h"
 #include "onnxpress/error.h"
+#include "pack/matmul_nbits.h"
 #include "pack/qdq.h"
 #include "passes/run_pass.h"
 #include "support/parse.h"
@@ -64,6 +68,43 @@ TEST(QuantizeWeights, WritesBitForBitWhatTheQuantizerSolved) {
       unpack_qdq(model.graph, model.graph.value(codes).uses[0].node, MatrixLayout::in_out);
   ASSERT_TRUE(written.has_value());
   EXPECT_EQ(*written, solved);
+}
+
+TEST(QuantizeWeights, UnitsSolvedSideBySideAreThoseSolvedAlone) {
+  Model model;
+  model.ir_version = 8;
+  model.opsets = {{"", 13}};
+  Graph& g = model.graph;
+  ValueId h = g.add_input("x", DType::float32, Shape{{-1, "n"}, {64, ""}});
+  const ValueId shared = g.add_constant("shared", test::noise({64, 64}, 0.1F, 9));
+  std::vector<Tensor> weights;
+  for (const char* name : {"a", "b", "c"}) {
+    const auto seed = static_cast<int>(weights.size());
+    weights.push_back(test::noise({64, 64}, 0.1F, seed));
+    h = g.add("MatMul", {h, g.add_constant(name, weights.back())}, {}, name);
+    h = g.add("MatMul", {h, shared}, {}, "again");
+  }
+  g.mutable_value(h).dtype = DType::float32;
+  g.add_output(h);
+  const Grid grid{4, 32, false};
+  test::run_pass(model, "quantize_weights",
+                 {{"method", std::string("rtn")},
+                  {"bits", std::int64_t{4}},
+                  {"group", std::int64_t{32}},
+                  {"symmetric", false},
+                  {"clip", false}});
+
+  ThreadPool pool(1);
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const std::string name = std::string(1, static_cast<char>('a' + i)) + "_q";
+    const ValueId codes = *g.find_value(name);
+    const auto written = unpack_matmul_nbits(g, g.value(codes).uses[0].node);
+    ASSERT_TRUE(written.has_value());
+    const QuantizedMatrix solved =
+        quantize_rtn(weight_ref(weights[i].as<float>(), 64, 64), grid, pool);
+    EXPECT_EQ(*written, with_layout(solved, MatrixLayout::out_in)) << name;
+  }
+  EXPECT_EQ(g.value(*g.find_value("shared_q")).uses.size(), 3U);
 }
 
 TEST(QuantizeWeights, HonoursGlobsAndSaysWhy) {
