@@ -21,6 +21,7 @@
 #include "passes/low_rank_branch.h"
 #include "passes/low_rank_correction.h"
 #include "passes/n_bits_units.h"
+#include "passes/quantize_weights_options.h"
 #include "passes/smoothing_groups.h"
 #include "passes/stages.h"
 #include "passes/unit_bias.h"
@@ -32,92 +33,7 @@ namespace {
 // Weights that each thread solves at once, where data play no part.
 constexpr std::int64_t kAhead = 2 << 20;
 
-struct Options : UnitOptions {
-  std::string method = "auto";
-  std::int64_t bits = 8;
-  std::int64_t group = 0;
-  bool symmetric = true;
-  std::string storage = "auto";
-  std::int64_t accuracy_level = 0;
-  bool clip = true;
-  double outlier_limit = 0;
-  double damping = 0;
-  bool activation_order = true;
-  std::int64_t refine = 2;
-  bool refit = true;
-  double refit_strength = 0.1;
-  bool bias_correction = true;
-  std::int64_t low_rank_correction = 0;
-  std::string correction_type = "int8";
-};
-
-const OptionTable<Options>& table() {
-  static const OptionTable<Options> rows{
-      {"method",
-       &Options::method,
-       "how codes are found; auto: gptq with data, else hqq where float zero points can be stored, "
-       "else rtn; awq: gptq for units that smooth reaches by no exact fold",
-       {"auto", "rtn", "hqq", "awq", "gptq"}},
-      {"bits", &Options::bits, "bits of a weight", {}, 2, 8},
-      {"group",
-       &Options::group,
-       "weights along the input that share a scale; 0: the whole channel",
-       {},
-       0},
-      {"symmetric", &Options::symmetric, "no zero points"},
-      {"storage",
-       &Options::storage,
-       "how the weights stand in the file; auto: qdq for 8 bits per channel, else matmul_nbits",
-       {"auto", "qdq", "matmul_nbits"}},
-      {"accuracy_level",
-       &Options::accuracy_level,
-       "matmul_nbits: what the runtime may round inputs to; 0 as it likes, 1 float32, 4 INT8",
-       {},
-       0,
-       4},
-      {"clip", &Options::clip, "search the range of each group, below 8 bits"},
-      {"outlier_limit",
-       &Options::outlier_limit,
-       "weights beyond so many times the RMS of their channel's smaller ones are cut; 0: none",
-       {},
-       0,
-       1e6},
-      {"damping",
-       &Options::damping,
-       "gptq: added to the Gram, share of its mean energy; 0: 0.01 to 0.1, by the rows of data",
-       {},
-       0,
-       10},
-      {"activation_order", &Options::activation_order, "gptq: inputs of high energy first"},
-      {"refine", &Options::refine, "gptq: sweeps over scales and codes afterwards", {}, 0, 20},
-      {"refit", &Options::refit, "try weights refitted to the original's outputs"},
-      {"refit_strength",
-       &Options::refit_strength,
-       "how closely they stay to the weights",
-       {},
-       0,
-       100},
-      {"bias_correction", &Options::bias_correction, "try to move the mean error into the bias"},
-      {"low_rank_correction",
-       &Options::low_rank_correction,
-       "rank of a correction beside each product, 8 or 16 for INT4, kept where it helps; 0: none",
-       {},
-       0,
-       256},
-      {"correction_type",
-       &Options::correction_type,
-       "what its numbers are stored as",
-       {"int8", "float16", "float32"}},
-      {"include", &Options::include, "globs over units: only these"},
-      {"exclude", &Options::exclude, "globs over units: not these"},
-      {"min_saving",
-       &Options::min_saving,
-       "units that would save a smaller share of all weights stay in float",
-       {},
-       0,
-       1}};
-  return rows;
-}
+using Options = QuantizeWeightsOptions;
 
 class QuantizeWeights : public Pass {
  public:
@@ -433,9 +349,10 @@ PassInfo quantize_weights_info() {
       "original's outputs, bias) is kept only where held-out samples say that it helps. Stored "
       "behind DequantizeLinear (8 bits per channel: opset 13; fewer bits or groups: opset 21) or "
       "in MatMulNBits (2, 4 or 8 bits in groups, any opset); older models are raised to the opset.",
-      describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
+      describe(quantize_weights_options()),
+      [](const OptionValues& values) -> std::unique_ptr<Pass> {
         return std::make_unique<QuantizeWeights>(
-            read_options(table(), values, "pass quantize_weights"));
+            read_options(quantize_weights_options(), values, "pass quantize_weights"));
       }};
 }
 
