@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t kMostNumbers = 12;  // of units that a layer is timed with
 constexpr int kRuns = 40;                 // of each model, at least
+constexpr double kSeconds = 0.3;
 
 // Other work on the machine makes runs slower, never faster.
 double fastest(const std::vector<double>& times) {
@@ -81,7 +82,7 @@ class Clock {
     cut.graph.sort();
     const Session session(cut, options_.session);
     const std::vector<TimedModel> models{{&whole_, &inputs_}, {&session, &inputs_}};
-    const auto times = time_interleaved(models, {.min_runs = kRuns});
+    const auto times = time_interleaved(models, {.min_runs = kRuns, .seconds = kSeconds});
     timed.share = 1 - fastest(times[1]) / fastest(times[0]);
     whole_ms_.insert(whole_ms_.end(), times[0].begin(), times[0].end());
     return timed;
@@ -91,7 +92,7 @@ class Clock {
   [[nodiscard]] double model_ms() {
     if (whole_ms_.empty()) {
       const TimedModel alone{&whole_, &inputs_};
-      whole_ms_ = time_interleaved({&alone, 1}, {.min_runs = kRuns}).front();
+      whole_ms_ = time_interleaved({&alone, 1}, {.min_runs = kRuns, .seconds = kSeconds}).front();
     }
     return fastest(whole_ms_);
   }
