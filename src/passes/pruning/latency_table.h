@@ -23,7 +23,7 @@ struct LatencyTable {
   };
   std::string source;      // the file it was read from, for messages
   InputSizes sizes{};      // that it was measured at
-  std::string conditions;  // "1x128, 2 threads, avx512": `sizes` come first
+  std::string conditions;  // "1x128, 2 threads, AVX2": `sizes` come first
   double model_ms = 0;     // of the model as it is
   std::vector<Row> rows;
 };
