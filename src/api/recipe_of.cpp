@@ -22,6 +22,20 @@ std::optional<std::string> path_from(const std::string& recipe,
   return (std::filesystem::path(recipe).parent_path() / *path).string();
 }
 
+// A flag's path counts from here, those in a recipe from its folder.
+void count_from_recipe(Recipe& recipe, const Recipe& written, const std::string& file) {
+  for (std::size_t i = 0; i < recipe.passes.size(); ++i) {
+    const auto at = recipe.passes[i].options.find("latency_table");
+    if (at == recipe.passes[i].options.end()) continue;
+    const auto before = written.passes[i].options.find("latency_table");
+    if (before != written.passes[i].options.end() && before->second == at->second) continue;
+    auto& path = std::get<std::string>(at->second);
+    if (path.empty()) continue;
+    const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+    path = std::filesystem::proximate(path, folder.empty() ? "." : folder).string();
+  }
+}
+
 // A flag that stands at its default gives way to the recipe.
 template <class T>
 void fill(T& field, T untouched, const std::optional<std::int64_t>& value) {
@@ -39,7 +53,9 @@ Recipe recipe_of(const CompressRequest& request) {
                       ? load_recipe(request.recipe)
                       : preset_recipe(request.preset.empty() ? kDefaultPreset
                                                              : std::string_view(request.preset));
+  const Recipe written = recipe;
   for (const std::string& assignment : request.set) set_option(recipe, assignment);
+  if (!request.recipe.empty()) count_from_recipe(recipe, written, request.recipe);
   // Sums of 16 bits must not saturate there.
   if (read_target(request.target) == Target::ort_cpu_avx2) {
     set_default(recipe, "weights", std::string("auto"));

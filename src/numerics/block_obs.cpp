@@ -92,27 +92,36 @@ BlockObs::Solved BlockObs::solve(std::span<const std::int64_t> rows, bool invers
 
 std::vector<double> BlockObs::costs(ThreadPool& pool) const {
   std::vector<double> costs(static_cast<std::size_t>(units()));
-  pool.parallel_for(
-      units(), std::max<std::int64_t>(1, kRows / rows_per_unit_),
-      [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t unit = begin; unit < end; ++unit) {
-          if (is_removed(unit)) continue;
-          double& cost = costs[static_cast<std::size_t>(unit)];
-          const float* w = w_.row(unit * rows_per_unit_);
-          if (rows_per_unit_ == 1) {
-            double energy = 0;
-            for (std::int64_t j = 0; j < w_.columns; ++j) {
-              energy += static_cast<double>(w[j]) * static_cast<double>(w[j]);
-            }
-            cost = energy / inverse_[static_cast<std::size_t>(unit * w_.rows + unit)];
-            continue;
-          }
-          const std::vector<double> solved = solve(rows_of({&unit, 1}), false, pool).weight_rows;
-          for (std::size_t i = 0; i < solved.size(); ++i)
-            cost += static_cast<double>(w[i]) * solved[i];
-        }
-      });
+  pool.parallel_for(units(), std::max<std::int64_t>(1, kRows / rows_per_unit_),
+                    [&](std::int64_t begin, std::int64_t end) {
+                      for (std::int64_t unit = begin; unit < end; ++unit) {
+                        if (is_removed(unit)) continue;
+                        double& cost = costs[static_cast<std::size_t>(unit)];
+                        if (rows_per_unit_ == 1) {
+                          const float* w = w_.row(unit);
+                          double energy = 0;
+                          for (std::int64_t j = 0; j < w_.columns; ++j) {
+                            energy += static_cast<double>(w[j]) * static_cast<double>(w[j]);
+                          }
+                          cost = energy / inverse_[static_cast<std::size_t>(unit * w_.rows + unit)];
+                          continue;
+                        }
+                        cost = this->cost({&unit, 1}, pool);
+                      }
+                    });
   return costs;
+}
+
+double BlockObs::cost(std::span<const std::int64_t> units, ThreadPool& pool) const {
+  const auto rows = rows_of(units);
+  const std::vector<double> solved = solve(rows, false, pool).weight_rows;
+  double cost = 0;
+  for (std::size_t i = 0; i < solved.size(); ++i) {
+    const auto columns = static_cast<std::size_t>(w_.columns);
+    const float* w = w_.row(rows[i / columns]);
+    cost += static_cast<double>(w[i % columns]) * solved[i];
+  }
+  return cost;
 }
 
 Matrix BlockObs::changed(const Solved& solved, std::span<const std::int64_t> rows,

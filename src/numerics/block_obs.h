@@ -40,6 +40,8 @@ class BlockObs {
   // For each unit what removing it next would add to ‖XW - XW'‖² (plus what λ adds); 0 for those
   // that are gone.
   [[nodiscard]] std::vector<double> costs(ThreadPool& pool) const;
+  // The same for these units together.
+  [[nodiscard]] double cost(std::span<const std::int64_t> units, ThreadPool& pool) const;
   // The weights without these units too, the others changed to make up for them.
   [[nodiscard]] Matrix without(std::span<const std::int64_t> units, ThreadPool& pool) const;
   // Removes them for good.

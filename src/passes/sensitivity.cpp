@@ -83,10 +83,4 @@ std::vector<Probe> rounding_probes(const Model& /*model*/, const TransformerView
   return probes;
 }
 
-std::vector<Probe> all_probes(const Model& model, const TransformerView& view, ThreadPool& pool) {
-  std::vector<Probe> probes = layer_probes(model, view);
-  for (Probe& probe : rounding_probes(model, view, pool)) probes.push_back(std::move(probe));
-  return probes;
-}
-
 }  // namespace onnxpress

@@ -11,10 +11,11 @@
 
 namespace onnxpress {
 
-// One thing that could be done to one part of a model, to find out what it costs.
+// One thing that could be done to one part of a model, to find out what it costs. Heads and neurons
+// have scores of their own: pruning/part_scores.h.
 struct Probe {
   std::string unit;    // its label
-  std::string kind;    // "layer", "linear"; later "head", "neurons"
+  std::string kind;    // "layer", "linear"
   std::string change;  // "removed", "INT8", "INT4 g32"
   std::int64_t bytes_before = 0, bytes_after = 0;
   // Does it to a copy of the model that the probe was made for. Returns "" or why it can't be.
@@ -28,9 +29,5 @@ struct Probe {
 // of 32. Units that share a weight are rounded together and named once.
 [[nodiscard]] std::vector<Probe> rounding_probes(const Model& model, const TransformerView& view,
                                                  ThreadPool& pool);
-
-// All that are known, in this order. Scores of heads and neurons come in as another list here.
-[[nodiscard]] std::vector<Probe> all_probes(const Model& model, const TransformerView& view,
-                                            ThreadPool& pool);
 
 }  // namespace onnxpress

@@ -21,6 +21,8 @@
 namespace onnxpress {
 namespace {
 
+constexpr std::string_view kLatencyTable = "latency_table";
+
 // "37 of 38 units: INT8 per channel (kept: 1)"
 std::string summarize(const PassReport& report) {
   if (report.units.empty()) return "nothing to do";
@@ -115,6 +117,16 @@ class Runner {
  private:
   static bool is_quantizer(const RecipePass& pass) { return pass.name.starts_with("quantize_"); }
 
+  // With paths that count from the recipe's folder.
+  [[nodiscard]] std::unique_ptr<Pass> made(const RecipePass& pass) const {
+    OptionValues options = pass.options;
+    if (const auto at = options.find(kLatencyTable); at != options.end()) {
+      auto& path = std::get<std::string>(at->second);
+      if (!path.empty()) path = (options_.folder / path).string();
+    }
+    return make_pass(pass.name, options);
+  }
+
   void report_progress(double done) const {
     if (options_.cancelled != nullptr && options_.cancelled->load()) throw Cancelled();
     if (!options_.progress) return;
@@ -133,7 +145,7 @@ class Runner {
   // The opset that the model must be raised to, so that the pass can do what it has to do here; 0
   // if none.
   [[nodiscard]] std::int64_t opset_to_raise(const RecipePass& recipe_pass) {
-    const auto pass = make_pass(recipe_pass.name, recipe_pass.options);
+    const auto pass = made(recipe_pass);
     PassContext context = context_of(model_);
     const std::int64_t needed = pass->needed_opset(context);
     if (needed <= model_.opset()) return 0;
@@ -164,7 +176,7 @@ class Runner {
   PassReport run_pass(const RecipePass& recipe_pass, bool& already_quantized) {
     const auto start = std::chrono::steady_clock::now();
     const PassInfo& info = find_pass(recipe_pass.name);
-    const auto pass = make_pass(recipe_pass.name, recipe_pass.options);
+    const auto pass = made(recipe_pass);
     if (auto* refit = dynamic_cast<RefitPass*>(pass.get()); refit != nullptr && original_model_) {
       refit->compare_with(&*original_model_);
     }

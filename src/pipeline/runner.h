@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
@@ -28,6 +29,8 @@ struct RunOptions {
   // Weights that are not finite, and a quantized model with nothing left to quantize, are errors.
   bool strict = false;
   bool keep_opset = false;  // refuse a pass that needs a newer opset, instead of raising the model
+  // Where the recipe lies: what latency_table counts from. Not part of the recipe or its hash.
+  std::filesystem::path folder{};
   const Calibration* calibration = nullptr;  // samples for the passes that look at data
   std::function<void(const Progress&)> progress{};
   const std::atomic<bool>* cancelled = nullptr;  // checked between units; then throws Cancelled

@@ -157,6 +157,75 @@ std::optional<double> figure(const UnitRecord& unit, std::string_view name) {
   return at == unit.figures.end() ? std::nullopt : std::optional(at->second);
 }
 
+// A line for each head or group of neurons.
+FigureTable scores_of(const std::vector<const UnitRecord*>& parts) {
+  FigureTable table{
+      "heads and neurons, removed one at a time", {"block", "part", "saves"}, {}, false};
+  const std::vector<std::pair<std::string, std::string>> columns = {{"norm", "norm"},
+                                                                    {"activation", "activation"},
+                                                                    {"obs", "OBS"},
+                                                                    {"kl", "KL"},
+                                                                    {"model_error", "model error"}};
+  std::vector<std::string> shown;
+  for (const auto& [name, heading] : columns) {
+    const auto has = [&, key = name](const UnitRecord* part) {
+      return figure(*part, key).has_value();
+    };
+    if (!std::ranges::any_of(parts, has)) continue;
+    shown.push_back(name);
+    table.header.push_back(heading);
+  }
+  for (const UnitRecord* part : parts) {
+    const std::string name = part->decision.substr(0, part->decision.rfind(" removed"));
+    std::vector<std::string> row{part->unit, name,
+                                 format_bytes(part->bytes_before - part->bytes_after)};
+    for (const std::string& column : shown) {
+      const auto value = figure(*part, column);
+      row.push_back(value ? fmt::format("{:.3g}", *value) : "");
+    }
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+FigureTable times_of(const PassRecord& pass) {
+  FigureTable table{pass.pass + ": " + pass.summary, {"block", "", "latency", ""}, {}, true};
+  // Blocks with the same times, as layers of one shape have, stand there once.
+  std::vector<std::pair<std::string, std::vector<std::vector<std::string>>>> blocks;
+  for (const UnitRecord& unit : pass.units) {
+    if (blocks.empty() || blocks.back().first != unit.unit) blocks.push_back({unit.unit, {}});
+    blocks.back().second.push_back(
+        {unit.decision, format_milliseconds(figure(unit, "ms").value_or(0)), unit.reason});
+  }
+  for (auto block = blocks.begin(); block != blocks.end(); ++block) {
+    const auto same = [&](const auto& other) { return other.second == block->second; };
+    if (std::any_of(blocks.begin(), block, same)) continue;
+    const auto alike = std::count_if(std::next(block), blocks.end(), same);
+    const std::string label =
+        alike == 0 ? block->first : fmt::format("{} and {} alike", block->first, alike);
+    for (const auto& row : block->second) table.rows.push_back({label, row[0], row[1], row[2]});
+  }
+  return table;
+}
+
+void add_sensitivity(const Document& document, std::vector<FigureTable>& tables) {
+  for (const PassRecord& pass : document.passes) {
+    if (pass.pass == "latency") {
+      tables.push_back(times_of(pass));
+      continue;
+    }
+    PassRecord changes = pass;
+    std::vector<const UnitRecord*> parts;
+    for (const UnitRecord& unit : pass.units) {
+      if (figure(unit, "norm")) parts.push_back(&unit);
+    }
+    std::erase_if(changes.units,
+                  [](const UnitRecord& unit) { return figure(unit, "norm").has_value(); });
+    if (!changes.units.empty()) tables.push_back(units_of(changes));
+    if (!parts.empty()) tables.push_back(scores_of(parts));
+  }
+}
+
 // The units of all passes whose output is farthest from the original's, or, where no data said how
 // far it is, whose weights lost most.
 void add_worst_units(const Document& document, std::vector<FigureTable>& tables) {
@@ -194,7 +263,9 @@ void add_worst_units(const Document& document, std::vector<FigureTable>& tables)
 }  // namespace
 
 void add_measured_tables(const Document& document, bool verbose, std::vector<FigureTable>& tables) {
-  if (document.dry_run || verbose || document.verb == "sensitivity") {
+  if (document.verb == "sensitivity") {
+    add_sensitivity(document, tables);
+  } else if (document.dry_run || verbose) {
     for (const PassRecord& pass : document.passes) {
       if (!pass.units.empty()) tables.push_back(units_of(pass));
     }

@@ -104,6 +104,8 @@ class Sensitivity(CliTest):
         units = self.succeed(*words, "--json").document["passes"][0]["units"]
         costs = {}
         for unit in units:
+            if "norm" in unit["figures"]:
+                continue
             costs.setdefault(unit["decision"], {})[unit["unit"]] = unit["figures"]["kl"]
             self.assertLess(unit["bytes_after"], unit["bytes_before"])
         self.assertEqual(set(costs), {"layer removed", "linear INT8", "linear INT4 g32"})
@@ -114,10 +116,34 @@ class Sensitivity(CliTest):
         table = self.succeed(*words).out
         self.assertIn("layer removed: KL", table)
 
+    def parts(self, *words):
+        return self.succeed("sensitivity", *words, "--json").document["passes"][0]["units"]
+
+    def test_heads_and_neurons_have_four_scores(self):
+        vit = MODELS / "vit-digits"
+        words = (vit / "model.onnx", "--data", vit / "test.npz", "--samples", 16, "--kind", "heads,neurons")
+        for unit in self.parts(*words):
+            self.assertEqual(set(unit["figures"]), {"norm", "activation", "obs", "kl"})
+            self.assertRegex(unit["decision"], r"^(head \d+|neurons \d+/16) removed$")
+            self.assertLess(unit["bytes_after"], unit["bytes_before"])
+        table = self.succeed("sensitivity", *words).out
+        self.assertRegex(table, r"block +part +saves +norm +activation +OBS +KL")
+        self.assertRegex(table, r"head 0 +[\d.]+ KB( +\S+){4}\n")
+
+    def test_kinds_choose_and_norms_need_no_data(self):
+        vit = MODELS / "vit-digits" / "model.onnx"
+        words = (vit, "--kind", "heads", "--kind", "neurons")
+        self.assertEqual(self.parts(vit), self.parts(*words))
+        heads = self.parts(vit, "--kind", "heads")
+        self.assertTrue(all(unit["decision"].startswith("head ") for unit in heads))
+        self.assertTrue(all(set(unit["figures"]) == {"norm"} for unit in heads))
+
     def test_what_can_not_be(self):
         vit = MODELS / "vit-digits" / "model.onnx"
         self.fail_with(2, "E0001", "sensitivity")
-        self.fail_with(2, "E0006", "sensitivity", vit)
+        for kind in ("layers", "units", "heads,layers"):
+            self.fail_with(2, "E0006", "sensitivity", vit, "--kind", kind)
+        self.assertIn("heads", self.fail_with(2, "E0002", "sensitivity", vit, "--kind", "head").err)
         self.fail_with(5, "E0201", "sensitivity", "no_such.onnx", "--data", "x.npz")
         self.fail_with(5, "E0201", "sensitivity", vit, "--data", "no_such.npz")
 

@@ -27,6 +27,19 @@ std::unique_ptr<Command> add_sensitivity(CLI::App& program) {
   auto command = std::make_unique<Sensitivity>(app);
   SensitivityRequest& request = command->request;
   app->add_option("MODEL", request.model, "an .onnx file or a folder");
+  app->add_option("--kind", request.kinds,
+                  "layers, units, heads or neurons (repeatable, or with commas; default: all)")
+      ->type_name("KIND")
+      ->delimiter(',')
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app->add_option("--latency-table", request.latency_table,
+                  "also time the model with fewer heads and neurons, for budget = latency")
+      ->type_name("FILE.tsv");
+  app->add_option("--latency-shape", request.latency_shape, "batch and tokens of these runs")
+      ->type_name("BxT")
+      ->capture_default_str();
+  app->add_flag("-f,--force", request.force, "replace the table if it exists");
   add_data_flags(*app, request.data);
   app->remove_option(app->get_option("--eval-data"));
   add_reading_flags(*app, request.reading);

@@ -7,6 +7,8 @@
 #include <numeric>
 #include <optional>
 
+#include "passes/pruning/allocate_units.h"
+
 namespace onnxpress {
 namespace {
 
@@ -45,15 +47,20 @@ std::int64_t steps_within(const ScoredLayer& layer, std::int64_t most) {
   }
 }
 
+// What scores of layers that have no common unit are multiplied with.
+double scale_of(const ScoredLayer& layer, bool comparable) {
+  double squares = 0;
+  for (const double score : layer.scores) squares += score * score;
+  const double rms = std::sqrt(squares / static_cast<double>(layer.scores.size()));
+  return comparable || rms == 0 ? 1 : 1 / rms;
+}
+
 class Global {
  public:
   Global(const std::vector<ScoredLayer>& layers, bool comparable)
       : layers_(layers), gone_(layers.size()), closed_(layers.size()) {
     for (const ScoredLayer& layer : layers) {
-      double squares = 0;
-      for (const double score : layer.scores) squares += score * score;
-      const double rms = std::sqrt(squares / static_cast<double>(layer.scores.size()));
-      scale_.push_back(comparable || rms == 0 ? 1 : 1 / rms);
+      scale_.push_back(scale_of(layer, comparable));
       orders_.push_back(order_of(layer.scores));
     }
   }
@@ -99,12 +106,46 @@ class Global {
   std::vector<std::vector<std::int64_t>> orders_;
 };
 
+// How many units of each layer go so that enough is saved.
+std::vector<std::int64_t> gone_by_savings(const std::vector<ScoredLayer>& layers,
+                                          const PruningTarget& target, bool comparable) {
+  std::vector<CutGains> gains(layers.size());
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const double scale = scale_of(layers[i], comparable);
+    const std::vector<std::int64_t> order = order_of(layers[i].scores);
+    double loss = 0;
+    std::int64_t summed = 0;
+    for (const std::int64_t gone : possible_cuts(layers[i])) {
+      for (; summed < gone; ++summed) {
+        const auto unit = static_cast<std::size_t>(order[static_cast<std::size_t>(summed)]);
+        loss += layers[i].scores[unit] * scale;
+      }
+      gains[i].saved.push_back(target.savings[i][static_cast<std::size_t>(gone)]);
+      gains[i].loss.push_back(loss);
+    }
+  }
+  const std::vector<std::size_t> cuts = allocate_gains(gains, target.least);
+  std::vector<std::int64_t> gone;
+  for (std::size_t i = 0; i < layers.size(); ++i) gone.push_back(possible_cuts(layers[i])[cuts[i]]);
+  return gone;
+}
+
 }  // namespace
+
+std::vector<std::int64_t> possible_cuts(const ScoredLayer& layer) {
+  std::vector<std::int64_t> cuts{0};
+  while (const std::int64_t step = next_step(layer, cuts.back())) {
+    cuts.push_back(cuts.back() + step);
+  }
+  return cuts;
+}
 
 std::vector<std::vector<std::int64_t>> choose_units(const std::vector<ScoredLayer>& layers,
                                                     const PruningTarget& target, bool comparable) {
   std::vector<std::int64_t> gone;
-  if (target.by_layer) {
+  if (!target.savings.empty()) {
+    gone = gone_by_savings(layers, target, comparable);
+  } else if (target.by_layer) {
     for (const ScoredLayer& layer : layers) {
       const auto units = static_cast<std::int64_t>(layer.scores.size());
       gone.push_back(steps_within(layer, target.count > 0 ? target.count / layer.parts_per_unit

@@ -23,7 +23,7 @@ void zero_rows(Matrix& w, std::span<const std::int64_t> units, std::int64_t rows
 }
 
 // ‖XW‖²
-double output_energy(const Matrix& w, const Gram& gram, ThreadPool& pool) {
+double energy_of(const Matrix& w, const Gram& gram, ThreadPool& pool) {
   Matrix xx(gram.size, gram.size);
   std::ranges::transform(gram.xx, xx.values.begin(),
                          [](double x) { return static_cast<float>(x); });
@@ -86,7 +86,7 @@ std::vector<double> activation_scores(const Graph& graph, const LayerReader& rea
 std::vector<double> obs_scores(const Graph& graph, const LayerReader& reader, const Gram& gram,
                                const PrunableLayer& layer, std::int64_t step, ThreadPool& pool) {
   Matrix w = weights_of(graph, *reader.unit);
-  const double energy = output_energy(w, gram, pool);
+  const double energy = energy_of(w, gram, pool);
   std::vector<double> scores(static_cast<std::size_t>(layer.units));
   BlockObs obs(gram, std::move(w), layer.rows_per_unit,
                {.damping = kDamping, .centred = has_own_bias(graph, *reader.unit)}, pool);
@@ -113,6 +113,11 @@ std::vector<double> obs_scores(const Graph& graph, const LayerReader& reader, co
     if (left > 0) obs.remove(units, pool);
   }
   return scores;
+}
+
+double output_energy(const Graph& graph, const LayerReader& reader, const Gram& gram,
+                     ThreadPool& pool) {
+  return energy_of(weights_of(graph, *reader.unit), gram, pool);
 }
 
 void zero_units(Graph& graph, const LinearUnit& unit, std::span<const std::int64_t> units,
@@ -149,6 +154,10 @@ void ReaderObs::remove(std::span<const std::int64_t> units, ThreadPool& pool) {
   for (const std::int64_t unit : units) gone_[static_cast<std::size_t>(unit)] = true;
   zero_rows(plain_, units, rows_per_unit_);
   if (obs_.usable()) obs_.remove(units, pool);
+}
+
+std::optional<double> ReaderObs::cost(std::span<const std::int64_t> units, ThreadPool& pool) const {
+  return obs_.usable() ? std::optional(obs_.cost(units, pool)) : std::nullopt;
 }
 
 Model ReaderObs::with(const Model& model, const Matrix& w) const {

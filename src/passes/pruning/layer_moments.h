@@ -49,6 +49,10 @@ class LayerMoments {
                                              const Gram& gram, const PrunableLayer& layer,
                                              std::int64_t step, ThreadPool& pool);
 
+// ‖XW‖², of which obs_scores and ReaderObs::cost are shares.
+[[nodiscard]] double output_energy(const Graph& graph, const LayerReader& reader, const Gram& gram,
+                                   ThreadPool& pool);
+
 // Sets the rows of units to zero.
 void zero_units(Graph& graph, const LinearUnit& unit, std::span<const std::int64_t> units,
                 std::int64_t rows_per_unit);
@@ -62,6 +66,10 @@ class ReaderObs {
   // Those that cost least, ascending by cost; the lowest numbers where costs are not known.
   [[nodiscard]] std::vector<std::int64_t> weakest(std::int64_t count, ThreadPool& pool) const;
   void remove(std::span<const std::int64_t> units, ThreadPool& pool);
+  // What ‖XW - XW'‖² grows by without these units too, the others making up for it. Nothing where H
+  // can't be factored.
+  [[nodiscard]] std::optional<double> cost(std::span<const std::int64_t> units,
+                                           ThreadPool& pool) const;
   // The model with the weights as they are now, and without further units.
   [[nodiscard]] Model variant(const Model& model) const;
   [[nodiscard]] Model variant_without(const Model& model, std::span<const std::int64_t> units,

@@ -74,13 +74,19 @@ class Choice {
         gone[i] = complement(kept[i], layers_[i]->units);
       }
       if (round > 0) working = compensated(gone);
+      double base = 0;  // what those that are gone cost, which is in all scores
+      if (round > 0 && !target_.savings.empty()) {
+        ablation.restart();
+        base = ablation.measure(working);
+      }
       measure_units(working, gone, ablation, round, worth_measuring(gone));
       // Half go, then half of what is left to remove, then the rest.
       const double share = round + 1 == kRounds ? 1 : 1 - std::pow(0.5, round + 1);
       PruningTarget target = target_;
       target.ratio *= share;
       target.count = std::llround(std::ceil(static_cast<double>(target.count) * share));
-      kept = choose_units(scored_, target, true);
+      target.least *= share;
+      kept = choose_units(target.savings.empty() ? scored_ : scores_above(base), target, true);
     }
     return chosen(kept);
   }
@@ -126,7 +132,8 @@ class Choice {
                         : 0;
       });
     }
-    const auto cuts = allocate_cuts(costs, most_parts());
+    const auto cuts =
+        target_.savings.empty() ? allocate_cuts(costs, most_parts()) : by_savings(costs);
     std::vector<LayerChoice> choices;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       LayerChoice choice;
@@ -156,7 +163,8 @@ class Choice {
     const std::int64_t units = layers_[layer]->units;
     const std::int64_t multiple = scored_[layer].multiple_of;
     const std::int64_t step = std::max<std::int64_t>(1, units / kFinestSteps / multiple) * multiple;
-    const double most = std::clamp(kMostOfShare * share(), kLeastOfMost, 1.0);
+    const double most =
+        target_.savings.empty() ? std::clamp(kMostOfShare * share(), kLeastOfMost, 1.0) : 1.0;
     const auto fewest = std::max<std::int64_t>(
         multiple, static_cast<std::int64_t>(std::ceil(static_cast<double>(units) * (1 - most))));
     std::vector<std::int64_t> gone{0};
@@ -182,6 +190,30 @@ class Choice {
     return costs;
   }
 
+  // The cuts of which enough is saved.
+  [[nodiscard]] std::vector<std::size_t> by_savings(const std::vector<CutCosts>& costs) const {
+    std::vector<CutGains> gains;
+    for (std::size_t i = 0; i < costs.size(); ++i) {
+      gains.push_back({{}, costs[i].loss});
+      for (const std::int64_t parts : costs[i].parts) {
+        const std::int64_t gone = parts / scored_[i].all_parts_per_unit();
+        gains.back().saved.push_back(target_.savings[i][static_cast<std::size_t>(gone)]);
+      }
+    }
+    return allocate_gains(gains, target_.least);
+  }
+
+  // Of units that are still there: sums of what each adds, not of what the model has lost with it.
+  [[nodiscard]] std::vector<ScoredLayer> scores_above(double base) const {
+    std::vector<ScoredLayer> layers = scored_;
+    for (ScoredLayer& layer : layers) {
+      for (double& score : layer.scores) {
+        if (score > 0) score = std::max(score - base, kLeastScore);
+      }
+    }
+    return layers;
+  }
+
   [[nodiscard]] std::int64_t all_parts() const {
     std::int64_t all = 0;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
@@ -200,7 +232,8 @@ class Choice {
 
   // The score up to which units are measured again: there are twice as many as are still to go.
   [[nodiscard]] double worth_measuring(const std::vector<std::vector<std::int64_t>>& gone) const {
-    if (target_.by_layer) return std::numeric_limits<double>::infinity();
+    if (target_.by_layer || !target_.savings.empty())
+      return std::numeric_limits<double>::infinity();
     std::int64_t parts = most_parts();
     std::vector<std::pair<double, std::int64_t>> left;  // score, parts
     for (std::size_t i = 0; i < layers_.size(); ++i) {

@@ -14,6 +14,7 @@
 #include "base/error_codes.h"
 #include "passes/pruning/choose_units.h"
 #include "passes/pruning/measured_choice.h"
+#include "passes/pruning/prune_budget.h"
 #include "passes/pruning/refit_readers.h"
 #include "passes/pruning/unit_scores.h"
 #include "passes/selection.h"
@@ -53,6 +54,7 @@ class PruneLayers : public Pass {
 
   [[nodiscard]] PassPlan plan(PassContext& context) const override {
     PassPlan plan;
+    savings_.reset();
     const auto layers = find_prunable_layers(context.graph(), context.view(), kind_);
     const bool later = chooses_on_data(context);
     const auto decisions = decide(context, layers, plan, false);
@@ -209,11 +211,15 @@ class PruneLayers : public Pass {
       index.push_back(i);
     }
     check_count(layers, scored, index);
-    const PruningTarget target{options_.ratio, options_.count, options_.scope == "layer"};
+    std::vector<const PrunableLayer*> candidates;
+    for (const std::size_t i : index) candidates.push_back(&layers[i]);
+    PruningTarget target{options_.ratio, options_.count, options_.scope == "layer"};
+    if (options_.budget != "units" && !candidates.empty()) {
+      if (!savings_) savings_ = savings_of(context, options_, candidates);
+      target = savings_target(kind_, options_, *savings_, scored);
+    }
     std::vector<LayerChoice> choices;
     if (measure) {
-      std::vector<const PrunableLayer*> candidates;
-      for (const std::size_t i : index) candidates.push_back(&layers[i]);
       choices = choose_on_data(context, candidates, scored, target, *data_score(context),
                                [&](double done) { context.step(kShareOfChoice * done); });
     } else {
@@ -225,7 +231,11 @@ class PruneLayers : public Pass {
       LayerPlan& decision = decisions[index[k]];
       decision.kept = std::move(choices[k].kept);
       decision.figures = std::move(choices[k].figures);
-      if (decision.kept.size() == scored[k].scores.size()) decision.why_not = nothing(scored[k]);
+      const std::size_t gone = scored[k].scores.size() - decision.kept.size();
+      if (gone == 0) decision.why_not = nothing(scored[k]);
+      if (gone > 0 && options_.budget == "latency") {
+        decision.figures.emplace_back("saved_ms", target.savings[k][gone]);
+      }
     }
     return decisions;
   }
@@ -282,6 +292,7 @@ class PruneLayers : public Pass {
   }
 
   [[nodiscard]] std::string nothing(const ScoredLayer& layer) const {
+    if (options_.budget != "units") return "others lose less for what they save";
     if (options_.scope == "global" && layer.multiple_of == 1) return "others have lower scores";
     return fmt::format("less than one step of {} {} would go",
                        layer.parts_per_unit * layer.multiple_of, one(kind_));
@@ -359,6 +370,8 @@ class PruneLayers : public Pass {
 
   PrunableKind kind_;
   PruneOptions options_;
+  // Of the layers that can be pruned; kept from plan() for apply(): times are not the same twice.
+  mutable std::optional<CutSavings> savings_{};
 };
 
 }  // namespace

@@ -19,6 +19,9 @@ struct PruneOptions {
   std::string scores = "auto";
   bool refit = true;
   std::int64_t multiple_of = 0;  // neurons only
+  std::string budget = "units";
+  std::string latency_shape;  // "": 1x128, or the table's
+  std::string latency_table;  // "": measured here
   std::vector<std::string> include;
   std::vector<std::string> exclude;
 };

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/error_codes.h"
+#include "passes/pruning/latency_table.h"
 #include "passes/pruning/prune_layers.h"
 #include "passes/pruning/unit_scores.h"
 
@@ -36,6 +37,16 @@ OptionTable<PruneOptions> prune_option_table(PrunableKind kind) {
       {"refit", &PruneOptions::refit,
        "with data: fit the rows that are left to the original's outputs, kept where that helps on "
        "held-out samples"},
+      {"budget",
+       &PruneOptions::budget,
+       "what ratio is a share of. units: no more than this share of them goes; size: at least this "
+       "share of the bytes of all weights of the model; latency: of its time",
+       {"units", "size", "latency"}},
+      {"latency_shape", &PruneOptions::latency_shape,
+       "batch and tokens that latency is measured at; empty: 1x128, or what the table says"},
+      {"latency_table", &PruneOptions::latency_table,
+       "what each number of units saves, as sensitivity --latency-table writes it; empty: measured "
+       "here and now"},
       {"include", &PruneOptions::include,
        heads ? "globs over output projections: only these"
              : "globs over down products: only these"},
@@ -51,6 +62,24 @@ void check_options(PrunableKind kind, const PruneOptions& options) {
                     name(kind), options.ratio),
         "0.25 removes a quarter");
   }
+  const auto refuse = [&](const std::string& why, const std::string& hint) {
+    throw Error(codes::bad_option, fmt::format("pass prune_{}: {}", name(kind), why), hint);
+  };
+  if (options.budget != "units" && options.count > 0) {
+    refuse(fmt::format("count = {} counts units, but budget = {}", options.count, options.budget),
+           "give a ratio instead");
+  }
+  if (options.budget != "units" && options.scope == "layer") {
+    refuse(fmt::format("budget = {} is one of the whole model, but scope = layer", options.budget),
+           "leave scope out");
+  }
+  if (options.budget != "latency" &&
+      !(options.latency_table.empty() && options.latency_shape.empty())) {
+    refuse(fmt::format("latency_shape and latency_table are for budget = latency, not {}",
+                       options.budget),
+           "add budget = \"latency\"");
+  }
+  if (!options.latency_shape.empty()) (void)parse_sizes(options.latency_shape);
 }
 
 }  // namespace onnxpress

@@ -21,6 +21,26 @@ TEST(ChooseUnits, GloballyScoresAreComparedAsTheyAreOrByLayerNorm) {
   EXPECT_EQ(choose_units(layers, {.ratio = 0.25}, false), (Kept{{0, 2, 3}, {1, 2, 3}}));
 }
 
+TEST(ChooseUnits, SavingsSayWhichLayersLoseUnits) {
+  const std::vector<ScoredLayer> layers = {{{4, 1, 3, 2}}, {{10, 40, 30, 20}}};
+  PruningTarget target;
+  target.least = 2;
+  target.savings = {{0, 1, 2, 3}, {0, 1, 2, 3}};
+  EXPECT_EQ(choose_units(layers, target, true), (Kept{{0, 2}, {0, 1, 2, 3}}));
+  target.savings = {{0, 0, 0, 1}, {0, 1, 2, 3}};  // two heads of four save nothing
+  EXPECT_EQ(choose_units(layers, target, true), (Kept{{0}, {1, 2, 3}}));
+  target.savings = {{0, 0, 0, 0.5}, {0, 1, 2, 3}};
+  EXPECT_EQ(choose_units(layers, target, true), (Kept{{0, 1, 2, 3}, {1, 2}}));
+  target.least = 4;
+  EXPECT_EQ(choose_units(layers, target, true), (Kept{{0}, {1}}));
+}
+
+TEST(ChooseUnits, PossibleCutsLeaveMultiples) {
+  ScoredLayer layer{{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}};
+  layer.multiple_of = 4;
+  EXPECT_EQ(possible_cuts(layer), (std::vector<std::int64_t>{0, 2, 6}));
+}
+
 TEST(ChooseUnits, OneUnitOfEachLayerStays) {
   const std::vector<ScoredLayer> layers = {{{1, 2}}, {{30, 40}}};
   EXPECT_EQ(choose_units(layers, {.ratio = 0.99}, true), (Kept{{1}, {1}}));
