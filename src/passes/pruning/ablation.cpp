@@ -19,7 +19,20 @@ namespace {
 constexpr std::size_t kMostSamples = 128;
 constexpr std::size_t kMostTokens = 8192;
 constexpr std::uint64_t kMostFloats = 16 << 20;  // of the reference's outputs that are kept
-constexpr std::uint64_t kSalt = 0x5EED;          // another choice than that of held-out samples
+// Of the softmax: samples that the model is sure of say something, too, so that fewer samples tell
+// what a part is worth (K-prune, Park et al. 2024, softens likewise).
+constexpr float kTemperature = 4;
+constexpr std::uint64_t kSalt = 0x5EED;  // another choice than that of held-out samples
+
+// T²·KL of what softmax makes of logits / T.
+double softened_divergence(std::span<const float> was, std::span<const float> now) {
+  const auto softened = [](std::span<const float> logits) {
+    std::vector<float> values(logits.begin(), logits.end());
+    for (float& value : values) value /= kTemperature;
+    return values;
+  };
+  return kTemperature * kTemperature * kl_divergence(softened(was), softened(now));
+}
 
 // A fixed choice of the samples, by a hash of their index.
 Dataset some_of(const Dataset& data) {
@@ -133,7 +146,7 @@ double AblationRun::measure(const Model& variant) {
       const auto was = std::span(sum.output->rows).subspan(sum.at, width);
       sum.at += width;
       if (kl_) {
-        sum.difference += kl_divergence(was, now);
+        sum.difference += softened_divergence(was, now);
         continue;
       }
       for (std::size_t j = 0; j < width; ++j) {

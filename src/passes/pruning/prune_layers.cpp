@@ -99,7 +99,7 @@ class PruneLayers : public Pass {
       if (plan.units[row].decision == Decision::change) changes.insert(layer);
     }
     const Model original = context.model();
-    std::vector<CutReader> cut_readers;
+    std::vector<NodeId> cut_readers;
     std::vector<std::size_t> cut_rows;  // of the plan
     std::int64_t bytes = weight_bytes(context.graph());
     for (const std::size_t i : changes) {
@@ -111,7 +111,7 @@ class PruneLayers : public Pass {
         why_not = cut.why_not;
         if (!cut.done() && !measures) throw Error(codes::internal_error, why_not, "");
         for (std::size_t r = 0; r < cut.rows.size(); ++r) {
-          cut_readers.push_back({layers[i].readers[r].product, cut.rows[r]});
+          cut_readers.push_back(layers[i].readers[r].product);
           cut_rows.push_back(rows[i][r]);
         }
       }
@@ -135,10 +135,16 @@ class PruneLayers : public Pass {
     context.edited();
     if (refits && !cut_readers.empty()) {
       const double first = measures ? kShareOfChoice : 0;
-      const auto refitted = refit_readers(context, original, cut_readers, [&](double done) {
-        context.step(first + (1 - first) * done);
-      });
-      for (std::size_t i = 0; i < refitted.size(); ++i) note(refitted[i], cut_rows[i], result);
+      const Selection selection(options_.include, options_.exclude);
+      const RefitOfReaders refit = refit_readers(
+          context, original, cut_readers,
+          [&](const std::string& label) { return selection.why_not(label).empty(); },
+          [&](double done) { context.step(first + (1 - first) * done); });
+      for (std::size_t i = 0; i < cut_rows.size(); ++i) note(refit.readers[i], cut_rows[i], result);
+      if (refit.others > 0) {
+        result.ways[cut_rows.back()] +=
+            fmt::format("; {} units behind the first cut refitted, too", refit.others);
+      }
     }
     return result;
   }

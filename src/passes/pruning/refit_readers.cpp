@@ -6,6 +6,7 @@
 #include <map>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -131,11 +132,37 @@ class Refit {
         run_(original, *context.calibration()->set,
              {.session = context.calibration()->session, .pair = true}) {}
 
-  ReaderRefit run(const CutReader& reader) {
+  // The readers and the units behind the first of them that can be refitted, in the order of the
+  // graph.
+  [[nodiscard]] std::vector<NodeId> products_behind(
+      const std::vector<NodeId>& readers,
+      const std::function<bool(const std::string&)>& may_change) const {
+    std::set<NodeId> others;
+    for (const LinearUnit& unit : now_.units()) {
+      const auto old = before_.unit_of(unit.product);
+      if (!old || unit.role == UnitRole::head || !may_change(unit.label) ||
+          now_.output_head() == now_.unit_of(unit.product)) {
+        continue;
+      }
+      const bool whole =
+          unit.in == before_.units()[*old].in && unit.out == before_.units()[*old].out;
+      const bool possible = std::ranges::all_of(
+          unit.why_not, [](const Refusal& refusal) { return refusal.kind == RefusalKind::tiny; });
+      if (whole && possible) others.insert(unit.product);
+    }
+    std::vector<NodeId> products;
+    for (const NodeId id : original_.graph.nodes()) {
+      const bool is_reader = std::ranges::find(readers, id) != readers.end();
+      if (is_reader || (!products.empty() && others.contains(id))) products.push_back(id);
+    }
+    return products;
+  }
+
+  ReaderRefit run(NodeId product) {
     ReaderRefit result;
     Graph& graph = context_.graph();
-    const auto old_index = before_.unit_of(reader.product);
-    const auto index = now_.unit_of(reader.product);
+    const auto old_index = before_.unit_of(product);
+    const auto index = now_.unit_of(product);
     if (!old_index || !index) {
       result.why_not = "its product is no unit";
       return result;
@@ -149,6 +176,10 @@ class Refit {
       return result;
     }
     const Matrix left = weights_of(graph, unit);
+    if (left.columns != weights_of(original_.graph, old).columns) {
+      result.why_not = "its outputs were cut";
+      return result;
+    }
     Collector collector(weights_of(original_.graph, old), left, context_.pool());
     collector.token = only_token_read(graph, unit.output);
     collect(unit.input, residual_beside(graph, unit), collector);
@@ -205,23 +236,27 @@ class Refit {
 
 }  // namespace
 
-std::vector<ReaderRefit> refit_readers(PassContext& context, const Model& original,
-                                       const std::vector<CutReader>& readers,
-                                       const std::function<void(double)>& done) {
-  std::vector<ReaderRefit> results(readers.size());
-  // In the order of the graph.
-  std::map<NodeId, std::size_t> places;
-  for (const NodeId id : original.graph.nodes()) places.emplace(id, places.size());
-  std::vector<std::size_t> order(readers.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::ranges::sort(order, {}, [&](std::size_t i) { return places.at(readers[i].product); });
+RefitOfReaders refit_readers(PassContext& context, const Model& original,
+                             const std::vector<NodeId>& readers,
+                             const std::function<bool(const std::string&)>& may_change,
+                             const std::function<void(double)>& done) {
+  RefitOfReaders result;
+  result.readers.resize(readers.size());
+  std::map<NodeId, std::size_t> cut;  // place in `readers`
+  for (std::size_t i = 0; i < readers.size(); ++i) cut.emplace(readers[i], i);
   Refit refit(context, original);
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    done(static_cast<double>(i) / static_cast<double>(order.size()));
-    results[order[i]] = refit.run(readers[order[i]]);
+  const std::vector<NodeId> products = refit.products_behind(readers, may_change);
+  for (std::size_t i = 0; i < products.size(); ++i) {
+    done(static_cast<double>(i) / static_cast<double>(products.size()));
+    ReaderRefit one = refit.run(products[i]);
+    if (const auto place = cut.find(products[i]); place != cut.end()) {
+      result.readers[place->second] = std::move(one);
+    } else if (one.why_not.empty()) {
+      ++result.others;
+    }
   }
   context.edited();
-  return results;
+  return result;
 }
 
 }  // namespace onnxpress
