@@ -54,6 +54,7 @@ name = "quantize_embeddings"
 scales = "float32"
 [[pass]]
 name = "quantize_dynamic"
+gated = "float"
 )"},
     Preset{"int8", "INT8 weights, embeddings and products, ranges from data", true,
            R"(schema = 1
@@ -67,6 +68,48 @@ name = "smooth"
 name = "quantize_embeddings"
 [[pass]]
 name = "quantize_static"
+)"},
+    Preset{"prune",
+           "a fifth of the heads and a quarter of the feed-forward neurons cut out, the rest refitted",
+           true,
+           R"(schema = 1
+[[pass]]
+name = "fold_constants"
+[[pass]]
+name = "deduplicate"
+[[pass]]
+name = "prune_heads"
+ratio = 0.2
+[[pass]]
+name = "prune_neurons"
+ratio = 0.25
+[[pass]]
+name = "fit_head"
+)"},
+    Preset{"tiny", "as prune, then INT4 weights and embeddings in groups of 32", true,
+           R"(schema = 1
+[[pass]]
+name = "fold_constants"
+[[pass]]
+name = "deduplicate"
+[[pass]]
+name = "prune_heads"
+ratio = 0.2
+[[pass]]
+name = "prune_neurons"
+ratio = 0.25
+[[pass]]
+name = "fit_head"
+[[pass]]
+name = "quantize_embeddings"
+bits = 4
+group = 32
+symmetric = false
+[[pass]]
+name = "quantize_weights"
+bits = 4
+group = 32
+symmetric = false
 )"},
     Preset{"lowrank",
            "weights as two thin factors where that pays, then INT8 weights and embeddings", true,

@@ -19,20 +19,7 @@ namespace {
 constexpr std::size_t kMostSamples = 128;
 constexpr std::size_t kMostTokens = 8192;
 constexpr std::uint64_t kMostFloats = 16 << 20;  // of the reference's outputs that are kept
-// Of the softmax: samples that the model is sure of say something, too, so that fewer samples tell
-// what a part is worth (K-prune, Park et al. 2024, softens likewise).
-constexpr float kTemperature = 4;
-constexpr std::uint64_t kSalt = 0x5EED;  // another choice than that of held-out samples
-
-// T²·KL of what softmax makes of logits / T.
-double softened_divergence(std::span<const float> was, std::span<const float> now) {
-  const auto softened = [](std::span<const float> logits) {
-    std::vector<float> values(logits.begin(), logits.end());
-    for (float& value : values) value /= kTemperature;
-    return values;
-  };
-  return kTemperature * kTemperature * kl_divergence(softened(was), softened(now));
-}
+constexpr std::uint64_t kSalt = 0x5EED;          // another choice than that of held-out samples
 
 // A fixed choice of the samples, by a hash of their index.
 Dataset some_of(const Dataset& data) {
@@ -60,8 +47,9 @@ Dataset some_of(const Dataset& data) {
 
 }  // namespace
 
-AblationRun::AblationRun(const Model& reference, const Calibration& calibration)
+AblationRun::AblationRun(const Model& reference, const Calibration& calibration, float temperature)
     : reference_(reference),
+      temperature_(temperature),
       set_(some_of(calibration.set->data()), calibration.set->inputs(),
            calibration.set->batch_size()),
       options_({.session = calibration.session}) {
@@ -71,11 +59,11 @@ AblationRun::AblationRun(const Model& reference, const Calibration& calibration)
   for (Output& output : outputs_) by_value[output.value] = &output;
   run_->peek(reference_, values_, [&](const Activations& a) {
     Output& output = *by_value.at(a.value);
-    const Floats floats(*a.edited);
+    const std::vector<float> values = softened(a);
     const auto width = static_cast<std::size_t>(a.rows->width);
     for (const std::size_t row : chosen(a)) {
-      const auto values = floats.values().subspan(row * width, width);
-      output.rows.insert(output.rows.end(), values.begin(), values.end());
+      const auto one = std::span(values).subspan(row * width, width);
+      output.rows.insert(output.rows.end(), one.begin(), one.end());
       ++output.count;
     }
   });
@@ -129,6 +117,15 @@ std::vector<std::size_t> AblationRun::chosen(const Activations& a) const {
   return rows;
 }
 
+std::vector<float> AblationRun::softened(const Activations& a) const {
+  const Floats floats(*a.edited);
+  std::vector<float> values(floats.values().begin(), floats.values().end());
+  if (kl_) {
+    for (float& value : values) value /= temperature_;
+  }
+  return values;
+}
+
 double AblationRun::measure(const Model& variant) {
   struct Sum {
     const Output* output = nullptr;
@@ -139,14 +136,15 @@ double AblationRun::measure(const Model& variant) {
   for (const Output& output : outputs_) sums[output.value].output = &output;
   run_->peek(variant, values_, [&](const Activations& a) {
     Sum& sum = sums.at(a.value);
-    const Floats floats(*a.edited);
+    const std::vector<float> values = softened(a);
     const auto width = static_cast<std::size_t>(a.rows->width);
     for (const std::size_t row : chosen(a)) {
-      const auto now = floats.values().subspan(row * width, width);
+      const auto now = std::span(values).subspan(row * width, width);
       const auto was = std::span(sum.output->rows).subspan(sum.at, width);
       sum.at += width;
       if (kl_) {
-        sum.difference += softened_divergence(was, now);
+        const double temperature = temperature_;
+        sum.difference += temperature * temperature * kl_divergence(was, now);
         continue;
       }
       for (std::size_t j = 0; j < width; ++j) {

@@ -14,13 +14,17 @@ namespace onnxpress {
 // summed over outputs that are logits; for models without any ‖difference‖² / ‖output‖² of all
 // outputs. On a few of the samples, always the same; what lies before the border runs once.
 //
+// With a temperature T, T²·KL of softmax(logits / T): samples that the model is sure of say
+// something, too, so that fewer of them tell what a part is worth (K-prune, Park et al. 2024,
+// softens likewise).
+//
 //   AblationRun run(model, calibration);
 //   run.advance(working, input_of_a_layer);
 //   … run.measure(a variant of working that differs behind it) …
 class AblationRun {
  public:
   // `reference` and `calibration`, which must have data, must outlive it.
-  AblationRun(const Model& reference, const Calibration& calibration);
+  AblationRun(const Model& reference, const Calibration& calibration, float temperature = 1);
 
   // From the inputs again, e.g. after changes to what has run.
   void restart();
@@ -37,9 +41,12 @@ class AblationRun {
   };
   // Rows of a batch that are compared.
   [[nodiscard]] std::vector<std::size_t> chosen(const Activations& a) const;
+  // The logits of a batch, divided by the temperature.
+  [[nodiscard]] std::vector<float> softened(const Activations& a) const;
   void find_outputs();
 
   const Model& reference_;
+  float temperature_;
   CalibrationSet set_;
   StagedRunOptions options_;
   bool kl_ = false;
