@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Heads and neurons cut out: accuracy by score, with and without refit; then quantized; time, memory and speed."""
+"""Heads and neurons cut out: accuracy by score, with and without refit; then quantized; the small models."""
 import dataclasses
 
 import numpy as np
@@ -7,12 +7,10 @@ from calibration import sentences_file
 from classifier import Classifier, in_onnxpress
 from harness import Program
 from perplexity import loss, models
-from setting import DEV, THREADS, program, refusal, whole_process, write_result
+from setting import DEV, THREADS, program, refusal, write_result
 
 SEEDS = (1, 2, 3)
 SENTENCES = 512
-MORE_SENTENCES = 2048
-SECONDS = 60  # at most, of the preset
 SCORES = ("norm", "obs", "ablation")
 INT8 = '[[pass]]\nname = "quantize_embeddings"\n[[pass]]\nname = "quantize_weights"\n'
 INT4 = ('[[pass]]\nname = "quantize_embeddings"\nbits = 4\ngroup = 32\nsymmetric = false\n'
@@ -97,20 +95,6 @@ class Bench:
                 cells.append(f"{one.kl:.2g} | {100 * one.agreement:.2f} | {100 * one.accuracy:.2f}")
             yield f"| {cut.name} | {scores} | {' | '.join(cells)} |"
 
-    def speed_line(self, name, before, after):
-        """Interleaved, one sample of 128 tokens."""
-        p50 = p50_of(self.ours, before, after)
-        return f"| {name} | {p50[0]:.2f} | {p50[1]:.2f} | {p50[0] / p50[1]:.2f} |"
-
-    def preset_line(self, samples):
-        table = sentences_file(self.ours, self.classifier.vocabulary, self.ours.folder, samples)[0]
-        seconds, peak = whole_process((
-            self.ours.path, "compress", self.classifier.path, "-o", self.ours.folder / "out.onnx", "-f", "--preset",
-            "prune", "--tokenizer", self.classifier.vocabulary, "--max-length", 128, "--data", table, "--samples",
-            samples, "--no-eval", "--threads", THREADS))
-        judged = f"≤ {SECONDS} s: {'ok' if seconds <= SECONDS else 'missed'}" if samples == SENTENCES else ""
-        return f"| {samples} | {seconds:.1f} | {peak / 1e6:.0f} | {judged} |"
-
 
 def p50_of(ours: Program, before, after):
     document = ours.document("bench", before, after, "--threads", THREADS, "--seconds", 3)
@@ -134,9 +118,7 @@ def other_line(ours, name, model, preset):
 
 def main():
     bench = Bench()
-    wanted, sides, speed, others = [], [], [], []
-    times = [bench.preset_line(samples) for samples in (SENTENCES, MORE_SENTENCES)]
-    print(*times, sep="\n", flush=True)
+    wanted, sides, others = [], [], []
     for cut in CUTS:
         try:
             wanted.append(bench.wanted_line(cut))
@@ -147,29 +129,17 @@ def main():
         except RuntimeError as error:
             wanted.append(f"| {cut.name} | | | | | | {refusal(error)} |")
             print(wanted[-1], flush=True)
-    int8 = bench.compress("int8", "schema = 1\n" + INT8, bench.draws[0])[0]
-    for cut, before, name in ((CUTS[0], bench.classifier.path, "FP32, without 14 heads"),
-                              (CUTS[1], bench.classifier.path, "FP32, without 36 heads"),
-                              (CUTS[3], bench.classifier.path, "FP32, without 14 heads and 25 % of neurons"),
-                              (CUTS[4], int8, "INT8 weights, the same")):
-        after = bench.compress("after", cut.recipe(), bench.draws[0])[0]
-        speed.append(bench.speed_line(name, before, after))
-        print(speed[-1], flush=True)
     for name, model in models(bench.ours.folder).items():
         for preset in ("prune", "tiny"):
             others.append(other_line(bench.ours, name, model, preset))
             print(others[-1], flush=True)
     write_result("pruning", "Structured pruning", [
-        f"minilm-l6-sst2, FP32: 91.0 MB, accuracy {bench.original:.2f} %. 872 development sentences in our executor; medians of "
-        f"three draws of {SENTENCES} calibration sentences (each draw's KL in brackets).", "",
+        f"minilm-l6-sst2, FP32: 91.0 MB, accuracy {bench.original:.2f} %. 872 development sentences in our executor; "
+        f"medians of three draws of {SENTENCES} calibration sentences (each draw's KL in brackets).", "",
         "| cut | MB | KL | agreement, % | accuracy, % | asked | judged |", "|---|---|---|---|---|---|---|", *wanted, "",
         "Scores side by side, first draw:", "",
         "| cut | scores | KL without refit | agreement, % | accuracy, % | KL with refit | agreement, % | "
         "accuracy, % |", "|" + "---|" * 8, *sides, "",
-        "Latency, batch 1, 128 tokens, our executor, interleaved (ms, median):", "",
-        "| what | before | after | times as fast |", "|---|---|---|---|", *speed, "",
-        "Preset prune, whole process without evaluation:", "",
-        "| sentences | seconds | peak MB | asked |", "|---|---|---|---|", *times, "",
         "The small models, calibrated on other data than those that are measured; times as fast: batch 1, 128 tokens "
         "where the input has tokens:", "",
         "| model | preset | MB before | MB | FP32 | compressed | change | times as fast |", "|" + "---|" * 8,

@@ -152,6 +152,68 @@ TEST(PruneOnData, ScoresThatNeedDataSaySo) {
   EXPECT_THAT(plan.warnings[0], HasSubstr("--data loses far less"));
 }
 
+TEST(PruneOnData, WhatLiesBehindTheCutIsRefittedToo) {
+  const Model original = small_gpt();
+  OptionValues options = options_of("norm", true);
+  const Pruned all = prune(original, "prune_heads", options);
+  options["exclude"] = std::vector<std::string>{"*mlp*"};
+  const Pruned some = prune(original, "prune_heads", options);
+  EXPECT_LT(all.loss, some.loss);
+  const auto differ = [&](const Pruned& pruned, UnitRole role) {
+    const TransformerView view = TransformerView::of(original);
+    std::size_t count = 0;
+    for (const LinearUnit& unit : view.units()) {
+      if (unit.role != role) continue;
+      const Tensor* now = pruned.model.graph.constant(unit.weight);
+      const Tensor* then = original.graph.constant(unit.weight);
+      count += now == nullptr || !std::ranges::equal(now->bytes(), then->bytes());
+    }
+    return count;
+  };
+  EXPECT_GT(differ(all, UnitRole::feed_forward_down), 0U);
+  EXPECT_EQ(differ(some, UnitRole::feed_forward_down), 0U);
+  EXPECT_EQ(differ(all, UnitRole::head), 0U);
+}
+
+TEST(Ablation, ATemperatureSoftensTheLogits) {
+  const Model original = small_gpt();
+  const Calibration calibration{CalibrationSet(sentences(8, 1), input_specs(original.graph), 16),
+                                {}};
+  const auto layers = layers_of(original, PrunableKind::heads);
+  const Model changed = with_rows(original, layers[0], {{0, 1}});
+  const double plain = AblationRun(original, calibration).measure(changed);
+  const double soft = AblationRun(original, calibration, 4).measure(changed);
+  // By the oracle: all tokens of the one batch.
+  const CalibrationSet& set = *calibration.set;
+  const Batch batch = set.batch(0);
+  const Tensor reference = Session(original).run(batch.inputs).at("logits");
+  const Tensor candidate = Session(changed).run(batch.inputs).at("logits");
+  const Floats was(reference);
+  const Floats now(candidate);
+  const auto width = static_cast<std::size_t>(reference.dims().back());
+  const auto tokens = static_cast<std::size_t>(reference.dims()[1]);
+  std::vector<double> sums(2);
+  std::size_t rows = 0;
+  for (std::size_t sample = 0; sample < batch.lengths.size(); ++sample) {
+    for (std::size_t token = 0; token < batch.lengths[sample]; ++token, ++rows) {
+      const std::size_t at = (sample * tokens + token) * width;
+      for (std::size_t i = 0; i < 2; ++i) {
+        const float temperature = i == 0 ? 1 : 4;
+        std::vector<float> a(width);
+        std::vector<float> b(width);
+        for (std::size_t k = 0; k < width; ++k) {
+          a[k] = was.values()[at + k] / temperature;
+          b[k] = now.values()[at + k] / temperature;
+        }
+        sums[i] += kl_divergence(a, b) * static_cast<double>(temperature * temperature);
+      }
+    }
+  }
+  EXPECT_NEAR(plain, sums[0] / static_cast<double>(rows), 1e-3 * plain);
+  EXPECT_NEAR(soft, sums[1] / static_cast<double>(rows), 1e-3 * soft);
+  EXPECT_GT(std::abs(soft - plain), 0.01 * plain);
+}
+
 TEST(Ablation, NothingChangedLosesNothing) {
   const Model original = small_gpt();
   const Calibration calibration{CalibrationSet(sentences(50, 1), input_specs(original.graph), 16),

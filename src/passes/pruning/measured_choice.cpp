@@ -19,11 +19,12 @@ namespace {
 constexpr int kRounds = 3;
 constexpr float kTemperature =
     4;  // of 1, 2 and 4 the one whose choices lose least on minilm-l6-sst2
-constexpr double kLeastScore = 1e-12;      // of units that are still there
-constexpr double kNotMeasured = 1e6;       // is added to scores of an earlier round
-constexpr std::int64_t kFinestSteps = 64;  // numbers of neurons that a layer may lose
-constexpr std::size_t kMeasuredCuts = 8;   // of these, for which the loss is measured
-constexpr double kMostOfShare = 3;         // a layer loses at most so many times the share of all
+constexpr std::size_t kMostBytesKept = 64 << 20;  // of Grams
+constexpr double kLeastScore = 1e-12;             // of units that are still there
+constexpr double kNotMeasured = 1e6;              // is added to scores of an earlier round
+constexpr std::int64_t kFinestSteps = 64;         // numbers of neurons that a layer may lose
+constexpr std::size_t kMeasuredCuts = 8;          // of these, for which the loss is measured
+constexpr double kMostOfShare = 3;  // a layer loses at most so many times the share of all
 constexpr double kLeastOfMost = 0.5;
 
 std::vector<std::int64_t> complement(const std::vector<std::int64_t>& some, std::int64_t all) {
@@ -264,8 +265,16 @@ class Choice {
     for (const LayerReader& reader : readers_) {
       if (reader.reader != 0) continue;
       const std::size_t i = reader.layer;
+      if (!measures_some(i, gone[i], round, most)) {
+        for (double& score : scored_[i].scores) score = later(score);
+        for (const std::int64_t unit : gone[i]) {
+          scored_[i].scores[static_cast<std::size_t>(unit)] = 0;
+        }
+        continue;
+      }
       const bool alone = layers_[i]->readers.size() == 1;
-      const auto gram = moments.at(reader);
+      const auto kept = grams_.find(&reader);
+      const auto gram = kept != grams_.end() ? kept->second : moments.at(reader);
       ablation.advance(model, reader.unit->input);
       std::optional<ReaderObs> obs;
       if (gram && alone) {
@@ -279,7 +288,7 @@ class Choice {
           continue;
         }
         if (round > 0 && score > most) {
-          if (score < kNotMeasured) score += kNotMeasured;
+          score = later(score);
           continue;
         }
         progress(reader, round, kRounds);
@@ -293,6 +302,18 @@ class Choice {
     }
   }
 
+  static double later(double score) { return score < kNotMeasured ? score + kNotMeasured : score; }
+
+  [[nodiscard]] bool measures_some(std::size_t layer, const std::vector<std::int64_t>& gone,
+                                   int round, double most) const {
+    const std::vector<double>& scores = scored_[layer].scores;
+    for (std::size_t unit = 0; unit < scores.size(); ++unit) {
+      const bool there = std::ranges::find(gone, static_cast<std::int64_t>(unit)) == gone.end();
+      if (there && (round == 0 || scores[unit] <= most)) return true;
+    }
+    return false;
+  }
+
   // The model without these units, the others changed to make up for them, from the bottom up.
   Model compensated(const std::vector<std::vector<std::int64_t>>& gone) {
     Model model = context_.model();
@@ -300,10 +321,14 @@ class Choice {
       if (layers_[i]->readers.size() > 1) model = zeroed(model, i, gone[i]);
     }
     LayerMoments moments(context_, model);
+    grams_.clear();
+    std::size_t bytes = 0;
     for (const LayerReader& reader : readers_) {
       if (layers_[reader.layer]->readers.size() > 1 || gone[reader.layer].empty()) continue;
       const auto gram = moments.at(reader);
       if (!gram) continue;
+      bytes += gram->xx.size() * sizeof(double);
+      if (bytes <= kMostBytesKept) grams_.emplace(&reader, *gram);
       const ReaderObs obs(model.graph, reader, *gram, layers_[reader.layer]->rows_per_unit,
                           context_.pool());
       model = obs.variant_without(model, gone[reader.layer], context_.pool());
@@ -349,6 +374,7 @@ class Choice {
   PruningTarget target_;
   const std::function<void(double)>& done_;
   std::vector<LayerReader> readers_;
+  std::map<const LayerReader*, Gram> grams_;  // of the compensated model
 };
 
 }  // namespace
