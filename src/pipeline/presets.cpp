@@ -69,10 +69,11 @@ name = "quantize_embeddings"
 [[pass]]
 name = "quantize_static"
 )"},
-    Preset{"prune",
-           "a fifth of the heads and a quarter of the feed-forward neurons cut out, the rest refitted",
-           true,
-           R"(schema = 1
+    Preset{
+        "prune",
+        "a fifth of the heads and a quarter of the feed-forward neurons cut out, the rest refitted",
+        true,
+        R"(schema = 1
 [[pass]]
 name = "fold_constants"
 [[pass]]
