@@ -10,8 +10,9 @@ namespace onnxpress {
 void RefitPass::require_samples(const PassContext& context, std::string_view what) {
   if (context.dry_run()) return;
   if (context.calibration() != nullptr && context.calibration()->set) return;
-  throw Error(codes::missing_data,
-              fmt::format("{} refitted on samples, which a file of statistics does not hold", what),
+  const char* why = context.calibration() == nullptr ? "and there are none"
+                                                     : "which a file of statistics does not hold";
+  throw Error(codes::missing_data, fmt::format("{} refitted on samples, {}", what, why),
               "add --data and, for text, --tokenizer");
 }
 

@@ -70,6 +70,20 @@ class Latency(CliTest):
         self.assertLess(gone, 0.054)  # 32 neurons more
         self.assertLess((self.folder / "x.onnx").stat().st_size, 0.95 * MODEL.stat().st_size)
 
+    def test_a_table_fits_the_shape_it_was_asked_for(self):
+        vit = MODELS / "vit-digits" / "model.onnx"  # takes no tokens: its table says 2x0
+        shape = ("--latency-shape", "2x128")
+        self.succeed("sensitivity", vit, "--kind", "heads", "--latency-table", self.table, "--threads", 1, *shape)
+        rows = self.rows()
+        self.assertTrue(rows[0][1].startswith("2x0"), rows[0])
+        lines = [f"{kind}\t{block}\t{kept}\t{1 if kind == 'model' else 0.9}\n" for kind, block, kept, _ in rows]
+        self.table.write_text("kind\tblock\tkept\tms\n" + "".join(lines), encoding="utf8")
+        options = ("ratio = 0.05", 'budget = "latency"', 'latency_table = "latency.tsv"')
+        words = ("compress", vit, "-o", "x.onnx", "--recipe")
+        self.succeed(*words, self.recipe("prune_heads", *options, 'latency_shape = "2x128"'))
+        recipe = self.recipe("prune_heads", *options, 'latency_shape = "4x128"')
+        self.assertIn("measured at 2x0", self.fail_with(2, "E0003", *words, recipe, "-f").err)
+
     def test_what_can_not_be(self):
         def refuse(code, error, *options, words):
             result = self.fail_with(code, error, "compress", MODEL, "-o", "x.onnx", "--recipe",

@@ -53,6 +53,11 @@ class Pruning(CliTest):
                                             self.recipe((name, "")))
                     self.assertIn("prune before quantizing", result.err)
 
+    def test_presets_that_refit_need_samples(self):
+        for preset in ("prune", "tiny"):
+            result = self.fail_with(2, "E0006", "compress", VIT, "-o", "x.onnx", "--preset", preset)
+            self.assertNotIn("file of statistics", result.err)  # none was given
+
     def test_a_dry_run_says_how_large_the_result_is(self):
         recipe = self.recipe(("prune_heads", "ratio = 0.25"), ("prune_neurons", "ratio = 0.5"))
         plan = self.succeed("compress", VIT, "--recipe", recipe, "--dry-run", "--json").document

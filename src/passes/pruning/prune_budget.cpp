@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "base/error_codes.h"
+#include "data/input_spec.h"
+#include "eval/synthetic_inputs.h"
 #include "passes/pruning/measure_latency.h"
 
 namespace onnxpress {
@@ -25,12 +27,16 @@ CutSavings savings_of(PassContext& context, const PruneOptions& options,
   if (options.budget == "size") return size_savings(context.graph(), layers);
   if (!options.latency_table.empty()) {
     const LatencyTable table = read_latency_table(options.latency_table);
-    if (!options.latency_shape.empty() &&
-        to_text(parse_sizes(options.latency_shape)) != to_text(table.sizes)) {
-      throw Error(codes::bad_option,
-                  fmt::format("{} was measured at {}, but latency_shape is {}", table.source,
-                              to_text(table.sizes), options.latency_shape),
-                  "leave latency_shape out, or measure another table");
+    if (!options.latency_shape.empty()) {
+      // As the table has it: sizes that the model fixes, and no tokens where it takes none.
+      const InputSizes asked =
+          fitting_sizes(input_specs(context.graph()), parse_sizes(options.latency_shape));
+      if (to_text(asked) != to_text(table.sizes)) {
+        throw Error(codes::bad_option,
+                    fmt::format("{} was measured at {}, but latency_shape is {}", table.source,
+                                to_text(table.sizes), options.latency_shape),
+                    "leave latency_shape out, or measure another table");
+      }
     }
     return latency_savings(table, layers);
   }
