@@ -18,7 +18,13 @@ bool passes_ids_on(const Node& node) {
 // Rows of a table that this use looks up, 0 if it is no look-up.
 std::int64_t rows_looked_up(const Graph& graph, const Use& use) {
   const Node& node = graph.node(use.node);
-  if (!node.is("Gather") || use.input != 1 || node.attributes.get_int("axis", 0) != 0) return 0;
+  if (use.input != 1) return 0;
+  if (node.domain == "com.microsoft" && node.op_type == "GatherBlockQuantized") {
+    const Tensor* codes = graph.constant(node.input(0));
+    const bool by_row = node.attributes.get_int("gather_axis", 0) == 0;
+    return codes != nullptr && codes->rank() == 2 && by_row ? codes->dims()[0] : 0;
+  }
+  if (!node.is("Gather") || node.attributes.get_int("axis", 0) != 0) return 0;
   const ValueId source = node.input(0);
   if (const Tensor* table = graph.constant(source); table != nullptr && table->rank() == 2) {
     return table->dims()[0];

@@ -31,6 +31,19 @@ TEST(LookedUpInputs, AreFoundThroughCasts) {
   EXPECT_EQ(token_input(model.graph)->input, "ids");
 }
 
+TEST(LookedUpInputs, AreFoundInTablesOfBlocks) {
+  const Model model = test::parse(R"(
+  <ir_version: 8, opset_import: ["" : 18, "com.microsoft" : 1]>
+  g (int64[b,s] ids) => (float[b,s,16] y)
+  <uint8[3,8] codes = {0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0},
+   float[3,1] scales = {1,1,1}> {
+    y = com.microsoft.GatherBlockQuantized<gather_axis = 0, quantize_axis = 1, block_size = 16,
+                                           bits = 4>(codes, ids, scales)
+  })");
+  ASSERT_TRUE(token_input(model.graph).has_value());
+  EXPECT_EQ(token_input(model.graph)->rows, 3);
+}
+
 Tensor zeros(Dims dims) {
   const auto count = static_cast<std::size_t>(*element_count(dims));
   return Tensor::of<float>(std::move(dims), std::vector<float>(count));
