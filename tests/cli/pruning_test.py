@@ -53,6 +53,10 @@ class Pruning(CliTest):
                                             self.recipe((name, "")))
                     self.assertIn("prune before quantizing", result.err)
 
+    def test_sparse_weights_come_behind(self):
+        for name in PASSES:
+            self.refuse(2, "E0004", ("prune_weights", ""), (name, ""), words="zeros")
+
     def test_presets_that_refit_need_samples(self):
         for preset in ("prune", "tiny"):
             result = self.fail_with(2, "E0006", "compress", VIT, "-o", "x.onnx", "--preset", preset)

@@ -81,6 +81,12 @@ class PruneLayers : public Pass {
           "loses far less",
           name(kind_)));
     }
+    if (context.dry_run() && options_.scores != "norm") {
+      plan.warnings.push_back(fmt::format(
+          "a dry run chooses {} by the norms of their weights; on data others may go, so that the "
+          "size is about right only",
+          name(kind_)));
+    }
     return plan;
   }
 
