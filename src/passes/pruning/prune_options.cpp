@@ -35,8 +35,8 @@ OptionTable<PruneOptions> prune_option_table(PrunableKind kind) {
              "outputs least, measured; auto: ablation with data, norm without",
        unit_score_names()},
       {"refit", &PruneOptions::refit,
-       "with data: fit the rows that are left, and what lies behind them, to the original's outputs, "
-       "kept where that helps on held-out samples"},
+       "with data: fit the rows that are left, and what lies behind them, to the original's "
+       "outputs, kept where that helps on held-out samples"},
       {"budget",
        &PruneOptions::budget,
        "what ratio is a share of. units: no more than this share of them goes; size: at least this "
