@@ -9,6 +9,8 @@ SYMMETRIC = ("--set", "quantize_weights.symmetric=true")
 INT4_EMBEDDINGS = ("--set", "quantize_embeddings.bits=4", "--set", "quantize_embeddings.group=16",
                    "--set", "quantize_embeddings.symmetric=false")
 INT4_EMBEDDINGS_32 = (*INT4_EMBEDDINGS, "--set", "quantize_embeddings.group=32")
+ONE_SCALE_A_TABLE = ("--set", "quantize_embeddings.per_row=false")
+PER_TENSOR = (*ONE_SCALE_A_TABLE, "--set", "smooth.per_channel=false", "--set", "quantize_dynamic.per_channel=false")
 ROUND_TO_NEAREST = ("--set", "quantize_weights.method=rtn", "--set", "quantize_weights.clip=false")
 
 
@@ -23,6 +25,10 @@ FORMS = {
     "int8-weights": Form(("--preset", "int8-weights"), data=False),
     "int8-dynamic": Form(("--preset", "int8-dynamic")),
     "int8-dynamic, no data": Form(("--preset", "int8-dynamic"), data=False),
+    "int8-dynamic, one scale a table": Form(("--preset", "int8-dynamic", *ONE_SCALE_A_TABLE)),
+    "int8-dynamic, one scale a table, no data": Form(("--preset", "int8-dynamic", *ONE_SCALE_A_TABLE), data=False),
+    "int8-dynamic per tensor": Form(("--preset", "int8-dynamic", *PER_TENSOR)),
+    "int8-dynamic per tensor, no data": Form(("--preset", "int8-dynamic", *PER_TENSOR), data=False),
     "int8": Form(("--preset", "int8")),
     "int4, float embeddings": Form(("--preset", "int4", *FLOAT_EMBEDDINGS)),
     "int4 symmetric, float embeddings": Form(("--preset", "int4", *FLOAT_EMBEDDINGS, *SYMMETRIC)),

@@ -19,12 +19,16 @@ void check(const Grid& grid) {
   if (grid.symmetric && grid.float_zeros) {
     throw Error(codes::bad_option, "a symmetric grid has no zero points");
   }
+  if (grid.per_tensor && grid.group != 0) {
+    throw Error(codes::bad_option, "one scale for the whole tensor leaves none for groups");
+  }
 }
 
 std::string to_string(const Grid& grid) {
   const std::string type = fmt::format("{}{}", grid.symmetric ? "INT" : "UINT", grid.bits);
-  const std::string name =
-      grid.group == 0 ? type + " per channel" : fmt::format("{} group {}", type, grid.group);
+  const std::string name = grid.per_tensor   ? type + " per tensor"
+                           : grid.group == 0 ? type + " per channel"
+                                             : fmt::format("{} group {}", type, grid.group);
   return grid.float_zeros ? name + ", float zero points" : name;
 }
 

@@ -18,6 +18,7 @@ struct Grid {
   std::int64_t group = 0;  // 0: one scale for a whole column (one output)
   bool symmetric = true;
   bool float_zeros = false;  // zero points of an asymmetric grid are no codes but floats
+  bool per_tensor = false;   // all columns have the same scale; without groups
   friend bool operator==(const Grid&, const Grid&) = default;
 
   // A symmetric grid that has one code more below zero than above.
@@ -34,8 +35,8 @@ struct Grid {
   }
 };
 
-// Throws Error (bad_option) unless 2 <= bits <= 8 and group >= 0, and a symmetric grid has no
-// zeros.
+// Throws Error (bad_option) unless 2 <= bits <= 8 and group >= 0, a symmetric grid has no zeros,
+// and one per tensor no groups.
 void check(const Grid& grid);
 [[nodiscard]] std::string to_string(const Grid& grid);  // "INT8 per channel", "UINT4 group 32"
 

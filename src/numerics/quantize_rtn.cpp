@@ -126,38 +126,76 @@ class Rounder {
     }
   }
 
+  // The whole matrix with one scale.
+  void round_all(ThreadPool& pool) const {
+    constexpr std::int64_t kChunk = 64 * kBlock;
+    std::int32_t max_bits = 0;
+    float low = 0;
+    float high = 0;
+    std::mutex mutex;
+    const auto count = static_cast<std::int64_t>(q_.codes.size());
+    pool.parallel_for(count, kChunk, [&](std::int64_t begin, std::int64_t end) {
+      const Range range = range_of(begin, end);
+      const std::lock_guard lock(mutex);
+      max_bits = std::max(max_bits, range.max_bits);
+      low = std::min(low, range.low);
+      high = std::max(high, range.high);
+    });
+    if (max_bits >= kInfinityBits) refuse_non_finite();
+    const ScaleAndZero s = scale_of(max_bits, low, high);
+    std::ranges::fill(q_.scales, s.scale);
+    pool.parallel_for(count, kChunk,
+                      [&](std::int64_t begin, std::int64_t end) { round_with(s, begin, end); });
+  }
+
   // One row of a matrix stored [out, in].
   void round_row(std::int64_t row) const {
-    float buffer[kBlock];
     for (std::int64_t group = 0; group < grid_.groups(w_.in); ++group) {
       const std::int64_t first = row * w_.in + group * group_;
       const std::int64_t last = row * w_.in + std::min(w_.in, (group + 1) * group_);
-      std::int32_t max_bits = 0;
-      float low = 0;
-      float high = 0;
-      for (std::int64_t at = first; at < last; at += kBlock) {
-        const std::int64_t count = std::min(kBlock, last - at);
-        const float* x = load(w_, at, count, buffer);
-        for (std::int64_t i = 0; i < count; ++i)
-          max_bits = std::max(max_bits, magnitude_bits(x[i]));
-        if (grid_.symmetric && !grid_.has_full_range()) continue;
-        for (std::int64_t i = 0; i < count; ++i) {
-          low = std::min(low, x[i]);
-          high = std::max(high, x[i]);
-        }
-      }
-      if (max_bits >= kInfinityBits) refuse_non_finite();
-      const ScaleAndZero s = scale_of(max_bits, low, high);
+      const Range range = range_of(first, last);
+      if (range.max_bits >= kInfinityBits) refuse_non_finite();
+      const ScaleAndZero s = scale_of(range.max_bits, range.low, range.high);
       store(static_cast<std::size_t>(row * grid_.groups(w_.in) + group), s);
-      for (std::int64_t at = first; at < last; at += kBlock) {
-        const std::int64_t count = std::min(kBlock, last - at);
-        round_block(load(w_, at, count, buffer), count, s, top_,
-                    &q_.codes[static_cast<std::size_t>(at)]);
-      }
+      round_with(s, first, last);
     }
   }
 
  private:
+  // What weights [begin, end), in the order of storage, reach. `low` and `high` are 0 where the
+  // grid does not ask for them.
+  struct Range {
+    std::int32_t max_bits = 0;
+    float low = 0, high = 0;
+  };
+  [[nodiscard]] Range range_of(std::int64_t begin, std::int64_t end) const {
+    float buffer[kBlock];
+    Range range;
+    for (std::int64_t at = begin; at < end; at += kBlock) {
+      const std::int64_t count = std::min(kBlock, end - at);
+      const float* x = load(w_, at, count, buffer);
+      for (std::int64_t i = 0; i < count; ++i) {
+        range.max_bits = std::max(range.max_bits, magnitude_bits(x[i]));
+      }
+      if (grid_.symmetric && !grid_.has_full_range()) continue;
+      for (std::int64_t i = 0; i < count; ++i) {
+        range.low = std::min(range.low, x[i]);
+        range.high = std::max(range.high, x[i]);
+      }
+    }
+    return range;
+  }
+
+  // Rounds them, all with that scale.
+  void round_with(ScaleAndZero s, std::int64_t begin, std::int64_t end) const {
+    float buffer[kBlock];
+    for (std::int64_t at = begin; at < end; at += kBlock) {
+      const std::int64_t count = std::min(kBlock, end - at);
+      round_block(load(w_, at, count, buffer), count, s, top_,
+                  &q_.codes[static_cast<std::size_t>(at)]);
+    }
+  }
+
   [[nodiscard]] ScaleAndZero scale_of(std::int32_t max_bits, float low, float high) const {
     if (!grid_.symmetric) return asymmetric_scale(low, high, grid_);
     if (grid_.has_full_range()) return symmetric_scale(low, high, grid_);
@@ -209,6 +247,9 @@ QuantizedMatrix quantize_rtn(const WeightRef& w, const Grid& grid, ThreadPool& p
   if (grid.float_zeros) {
     throw Error(codes::bad_option, "rounding to nearest finds no float zero points");
   }
+  if (grid.per_tensor && !grid.symmetric) {
+    throw Error(codes::bad_option, "one scale for the whole tensor is found without zero points");
+  }
   const auto count = checked_mul(w.in, w.out);
   if (w.in < 0 || w.out < 0 || !count) {
     throw Error(codes::tensor_size, fmt::format("a weight of {} × {} elements", w.in, w.out));
@@ -219,7 +260,9 @@ QuantizedMatrix quantize_rtn(const WeightRef& w, const Grid& grid, ThreadPool& p
   if (!grid.symmetric) q.zero_points.resize(q.scales.size());
   const Rounder rounder(w, grid, q);
   try {
-    if (w.layout == MatrixLayout::in_out) {
+    if (grid.per_tensor) {
+      rounder.round_all(pool);
+    } else if (w.layout == MatrixLayout::in_out) {
       pool.parallel_for(w.out, kBlock, [&](std::int64_t begin, std::int64_t end) {
         rounder.round_columns(begin, end);
       });

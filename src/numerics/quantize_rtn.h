@@ -11,13 +11,15 @@ namespace onnxpress {
 
 // Rounds every weight to the nearest point of the grid (ties to even). The scale of a group is the
 // smallest that reaches its largest magnitude (symmetric) or its range with 0 in it (asymmetric),
-// so no error is larger than half a scale (a whole one at the shorter end of a full-range grid). A
-// group of zeros gets the scale 1; a scale is never below the smallest normal float, and what codes
-// stand for is always finite (asymmetric ranges above the largest float are cut for it). Reads the
-// weights where they lie, in blocks; the result does not depend on the pool's size.
+// so no error is larger than half a scale (a whole one at the shorter end of a full-range grid).
+// All of a matrix is one group where the grid is per tensor. A group of zeros gets the scale 1; a
+// scale is never below the smallest normal float, and what codes stand for is always finite
+// (asymmetric ranges above the largest float are cut for it). Reads the weights where they lie, in
+// blocks; the result does not depend on the pool's size.
 //
-// Throws Error: bad_option (grid, or one with float_zeros), tensor_malformed (a weight is NaN or
-// infinite; names its place), tensor_size (in × out overflows).
+// Throws Error: bad_option (grid, one with float_zeros, or per tensor and asymmetric),
+// tensor_malformed (a weight is NaN or infinite; names its place), tensor_size (in × out
+// overflows).
 [[nodiscard]] QuantizedMatrix quantize_rtn(const WeightRef& w, const Grid& grid, ThreadPool& pool);
 
 // The place (row × columns + column) of the first weight that is NaN or infinite.

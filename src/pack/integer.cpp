@@ -73,7 +73,9 @@ IntegerWeight pack_integer(Graph& graph, QuantizedMatrix q, std::string_view hin
   const std::string name(hint);
   const bool turned = q.layout == MatrixLayout::out_in;
   IntegerWeight w;
-  w.scales = graph.add_constant(name + "_scale", Tensor::of<float>({q.out}, std::move(q.scales)));
+  w.scales = graph.add_constant(
+      name + "_scale", q.grid.per_tensor ? Tensor::scalar(q.scales.at(0))
+                                         : Tensor::of<float>({q.out}, std::move(q.scales)));
   if (turned && !keep_layout) q.codes = transposed(q.codes, q.out, q.in);
   const Dims dims = turned && keep_layout ? Dims{q.out, q.in} : Dims{q.in, q.out};
   w.codes = graph.add_constant(name + "_q", codes_tensor(q.grid, dims, std::move(q.codes)));
@@ -103,9 +105,11 @@ std::optional<QuantizedMatrix> unpack_integer(const Graph& graph, NodeId id) {
   if (codes == nullptr || codes->rank() != 2 || bits(codes->dtype()) != 8) return std::nullopt;
   q.in = codes->dims()[q.layout == MatrixLayout::in_out ? 0 : 1];
   q.out = codes->dims()[q.layout == MatrixLayout::in_out ? 1 : 0];
-  if (scales == nullptr || scales->dtype() != DType::float32 || scales->dims() != Dims{q.out}) {
+  if (scales == nullptr || scales->dtype() != DType::float32 ||
+      (scales->rank() != 0 && scales->dims() != Dims{q.out})) {
     return std::nullopt;
   }
+  q.grid.per_tensor = scales->rank() == 0;
   const auto stored = stored_codes(*codes);
   const Tensor* zero = graph.constant(product.input(3));
   const bool scalar = zero != nullptr && zero->dtype() == DType::uint8 && zero->size() == 1;
@@ -118,6 +122,7 @@ std::optional<QuantizedMatrix> unpack_integer(const Graph& graph, NodeId id) {
   q.codes = stored->codes;
   const auto values = scales->as<float>();
   q.scales.assign(values.begin(), values.end());
+  if (q.grid.per_tensor) q.scales.resize(static_cast<std::size_t>(q.out), q.scales.front());
   return q;
 }
 

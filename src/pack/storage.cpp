@@ -15,6 +15,7 @@ constexpr std::array kStorages{Storage::qdq, Storage::integer, Storage::matmul_n
 
 std::optional<std::string> why_not_qdq(const Grid& grid, std::int64_t opset) {
   if (grid.float_zeros) return "DequantizeLinear has no float zero points";
+  if (grid.per_tensor) return "only products of integers have one scale for the whole weight";
   const std::int64_t needed = needed_opset(Storage::qdq, grid);
   if (opset >= needed) return std::nullopt;
   return fmt::format("{} needs opset {}, the model has {}", to_string(grid), needed, opset);
@@ -99,7 +100,7 @@ std::optional<std::string> why_not_storable(Storage storage, const Grid& grid, s
 
 std::int64_t stored_bytes(Storage storage, const Grid& grid, std::int64_t in, std::int64_t out) {
   const std::int64_t groups = grid.groups(in);
-  const std::int64_t scales = groups * out;
+  const std::int64_t scales = grid.per_tensor ? 1 : groups * out;
   if (storage == Storage::gather_block_quantized) return block_table_bytes(grid, in, out);
   if (storage == Storage::matmul_nbits) {
     const std::int64_t zeros = grid.symmetric     ? 0

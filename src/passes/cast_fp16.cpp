@@ -240,7 +240,7 @@ class CastFp16 : public Pass {
       } else if (constant.kept) {
         row.reason = "float32" + detail;
       } else {
-        row.reason = "float32: a graph output, or too small for a Cast";
+        row.reason = "float32: a graph output, of a norm, or too small for a Cast";
       }
       plan.units.push_back(std::move(row));
     }

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <mutex>
+#include <set>
 #include <string_view>
 
 #include "base/half.h"
@@ -108,6 +109,8 @@ class Planner {
 
   void mark_patterns() {
     for (const Norm& norm : context_.view().norms()) {
+      norm_vectors_.insert(norm.match.gain);
+      norm_vectors_.insert(norm.match.shift);
       if (!norm.match.decomposed) continue;
       for (const NodeId id : norm.match.nodes) keep(id);
     }
@@ -174,7 +177,8 @@ class Planner {
         (stays ? as_float32 : as_float16) = true;
       }
       const bool small = graph_.constant(id)->size() <= kSmall;
-      if (graph_.value(id).is_output || (small && !as_float16)) continue;
+      const bool stays = small || norm_vectors_.contains(id);
+      if (graph_.value(id).is_output || (stays && !as_float16)) continue;
       constant.storage = small && as_float32 ? HalfStorage::both : HalfStorage::float16;
     }
   }
@@ -184,6 +188,7 @@ class Planner {
   double max_vanishing_;
   HalfPlan plan_;
   std::vector<bool> huge_;
+  std::set<ValueId> norm_vectors_;  // gains and shifts
 };
 
 }  // namespace

@@ -38,6 +38,8 @@ struct HalfConstant {
 //   - reads a number that may be huge: a mask of -3.4e38, a position, and what is computed from
 //     them, until an operator bounds it again (Softmax, Sin, Tanh, …). So a mask never becomes an
 //     infinity that makes NaN.
+// The gain and shift of a norm that stays in float32 are stored so, too: few bytes, but their
+// rounding moves the whole residual stream.
 struct HalfPlan {
   std::vector<bool> node_in_float32;  // by NodeId
   std::vector<DType> types;           // of values before, by ValueId

@@ -23,6 +23,7 @@ namespace {
 
 struct Options : UnitOptions {
   std::string weights = "s8";
+  bool per_channel = true;
   std::string gated = "integer";
 };
 constexpr Grid kInt8{8, 0, true};
@@ -33,6 +34,8 @@ const OptionTable<Options>& table() {
        "how they are stored: s8-7bit and u8 are exact on CPUs without VNNI, too; auto takes that "
        "of the two which measures better",
        weight_form_names()},
+      {"per_channel", &Options::per_channel,
+       "a scale for each output; false: one for the whole weight, smaller and less accurate"},
       {"gated",
        &Options::gated,
        "products with gate · up, whose range few tokens set for all: integer, or float with INT8 "
@@ -67,8 +70,8 @@ std::optional<NodeId> find_dequantize(const Graph& graph, const LinearUnit& unit
 // Edits one graph, unit by unit; remembers what units share.
 class Rewriter {
  public:
-  Rewriter(Graph& graph, ThreadPool& pool, WeightForm form)
-      : graph_(graph), pool_(pool), form_(form) {}
+  Rewriter(Graph& graph, ThreadPool& pool, WeightForm form, bool per_tensor)
+      : graph_(graph), pool_(pool), form_(form), per_tensor_(per_tensor) {}
 
   // How the weight was solved; "" for one that was taken over.
   std::string rewrite(const LinearUnit& unit) {
@@ -156,13 +159,14 @@ class Rewriter {
       return weights_[key] = taken_over(*id, matrix_layout(unit.layout), alpha, name);
     }
     const WeightRef w = *weight_ref(*graph_.constant(unit.weight), matrix_layout(unit.layout));
-    SolvedWeight solved = solve_in_form(form_, [&](const Grid& grid) {
+    const auto round = [&](const Grid& grid) {
       SolvedWeight rounded;
       rounded.q = quantize_rtn(w, grid, pool_);
       rounded.way = "rtn";
       rounded.figures = {{"sqnr_db", sqnr_db(w, rounded.q, pool_)}};
       return rounded;
-    });
+    };
+    SolvedWeight solved = solve_in_form(form_, round, per_tensor_);
     sqnr_db_[unit.weight] = solved.figures.front().second;
     way_ = std::move(solved.way);
     QuantizedMatrix q = std::move(solved.q);
@@ -213,6 +217,7 @@ class Rewriter {
   Graph& graph_;
   ThreadPool& pool_;
   WeightForm form_;
+  bool per_tensor_;
   std::string way_;
   std::map<std::pair<ValueId, bool>, DynamicInput> inputs_;
   std::map<std::pair<ValueId, float>, IntegerWeight> weights_;
@@ -236,7 +241,7 @@ class QuantizeDynamic : public Pass {
 
   PassResult apply(const PassPlan& plan, PassContext& context) const override {
     const auto& view = context.view();
-    Rewriter rewriter(context.graph(), context.pool(), form_);
+    Rewriter rewriter(context.graph(), context.pool(), form_, !options_.per_channel);
     PassResult result;
     std::size_t seen = 0;
     for (std::size_t i = 0; i < plan.units.size(); ++i) {
@@ -308,9 +313,11 @@ class QuantizeDynamic : public Pass {
       return {.reason = to_string(kInt8) + ", a float product: its input is gated",
               .bytes_after = stored_bytes(Storage::qdq, kInt8, w->in, w->out)};
     }
-    return {.reason = describe(form_) + ", inputs UINT8 at run time",
-            .bytes_after = stored_bytes(Storage::integer, stored_grid(form_), w->in, w->out) +
-                           factor_bytes(product)};
+    const bool per_tensor = !options_.per_channel;
+    const Grid grid = stored_grid(form_, per_tensor);
+    return {
+        .reason = describe(form_, per_tensor) + ", inputs UINT8 at run time",
+        .bytes_after = stored_bytes(Storage::integer, grid, w->in, w->out) + factor_bytes(product)};
   }
 
   // Gemm's beta becomes a constant of its own.
@@ -340,7 +347,8 @@ class QuantizeDynamic : public Pass {
 PassInfo quantize_dynamic_info() {
   return {"quantize_dynamic", "INT8 weights and integer products, input ranges at run time",
           "Replaces the product of a linear unit by DynamicQuantizeLinear, MatMulInteger and the "
-          "product with the scales, one per output channel. Units that read the same tensor share "
+          "product with the scales, one per output channel or weight. Units that read the same "
+          "tensor share "
           "its quantization; weights that are INT8 per channel already are taken as they are. "
           "Needs opset 11.",
           describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {

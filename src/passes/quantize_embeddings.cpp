@@ -29,6 +29,7 @@ struct Options : UnitOptions {
   bool symmetric = true;
   std::string storage = "auto";
   std::string scales = "auto";
+  bool per_row = true;
   bool clip = true;
   bool remove_mean = true;
   double refined_rows = 0.1;
@@ -52,6 +53,9 @@ const OptionTable<Options>& table() {
        &Options::scales,
        "type of the scales; auto: float16 where it does as well and only lookups read the table",
        {"auto", "float16", "float32"}},
+      {"per_row", &Options::per_row,
+       "storage qdq: a scale for each row; false: one for the whole table, smaller and less "
+       "accurate"},
       {"clip", &Options::clip, "search the range of each group, below 8 bits"},
       {"remove_mean", &Options::remove_mean,
        "below 8 bits: leave out a row's mean where a norm does so anyway and that lowers the "
@@ -130,7 +134,7 @@ class QuantizeEmbeddings : public Pass {
       return embedding.compressible() && !in_blocks(embedding, all) &&
              !readers_of(embedding, context.view()).empty();
     });
-    return shared ? 13 : 0;
+    return shared && options_.per_row ? 13 : 0;
   }
 
   [[nodiscard]] PassPlan plan(PassContext& context) const override {
@@ -181,7 +185,8 @@ class QuantizeEmbeddings : public Pass {
             describe_form(form, form ? form->scales : row_scales(embedding, context), shared);
         row.bytes_after = after;
         // The axis that scales are unsqueezed along, once for all tables.
-        if (!form && !std::exchange(has_axis, true) && context.model().opset() >= 13) {
+        if (!form && options_.per_row && !std::exchange(has_axis, true) &&
+            context.model().opset() >= 13) {
           row.bytes_after += 8;
         }
       }
@@ -224,7 +229,11 @@ class QuantizeEmbeddings : public Pass {
   }
 
   // Of a table that is stored row by row.
-  [[nodiscard]] Grid row_grid() const { return storage_ == Storage::qdq ? grid_ : kInt8; }
+  [[nodiscard]] Grid row_grid() const {
+    Grid grid = storage_ == Storage::qdq ? grid_ : kInt8;
+    grid.per_tensor = !options_.per_row;
+    return grid;
+  }
 
   // The type of the scales of a table that is stored row by row.
   [[nodiscard]] DType row_scales(const Embedding& embedding, PassContext& context) const {
@@ -233,8 +242,8 @@ class QuantizeEmbeddings : public Pass {
         units.empty() && other_reader(embedding, units, context.graph()).empty();
     const WeightRef w =
         *weight_ref(*context.graph().constant(embedding.table), MatrixLayout::out_in);
-    const bool half =
-        options_.scales != "float32" && only_lookups && suits_half_scales(w, row_grid());
+    const bool half = options_.per_row && options_.scales != "float32" && only_lookups &&
+                      suits_half_scales(w, row_grid());
     return half ? DType::float16 : DType::float32;
   }
 
@@ -278,7 +287,8 @@ class QuantizeEmbeddings : public Pass {
     Grid grid = form ? form->rounding.grid : row_grid();
     std::string text = to_string(grid);
     if (grid.group == 0)
-      text = fmt::format("{}INT{} per row", grid.symmetric ? "" : "U", grid.bits);
+      text = fmt::format("{}INT{} per {}", grid.symmetric ? "" : "U", grid.bits,
+                         grid.per_tensor ? "table" : "row");
     if (scales == DType::float16) text += ", float16 scales";
     if (form && form->rounding.ignores_mean) text += ", means left out";
     if (form && !form->refined.empty()) {
@@ -320,7 +330,7 @@ class QuantizeEmbeddings : public Pass {
       if (storage_ == Storage::qdq) {
         if (std::string why = why_not_rows(); !why.empty()) return why;
       }
-      if (context.model().opset() < 13 && !units.empty()) {
+      if (context.model().opset() < 13 && !units.empty() && options_.per_row) {
         return fmt::format(
             "shared with a product: a scale per channel needs opset 13, the model has {}",
             context.model().opset());

@@ -24,7 +24,7 @@ struct Options {
   bool insert_mul = false;
   std::int64_t bits = 0;
   std::int64_t group = -1;
-  bool symmetric = true;
+  bool per_channel = true, symmetric = true;
   std::vector<std::string> include;
   std::vector<std::string> exclude;
 };
@@ -53,6 +53,7 @@ const OptionTable<Options>& table() {
        "their group; 0: the whole channel; -1: the whole channel, for awq 32",
        {},
        -1},
+      {"per_channel", &Options::per_channel, "false: one scale for a whole weight"},
       {"symmetric", &Options::symmetric, "their grid has no zero points"},
       {"include", &Options::include, "globs over units: only these"},
       {"exclude", &Options::exclude, "globs over units: not these"}};
@@ -65,8 +66,10 @@ SmoothingOptions smoothing_options(const Options& options) {
   result.method = awq ? SmoothingMethod::awq : SmoothingMethod::smoothquant;
   result.strength = options.strength;
   const std::int64_t bits = options.bits == 0 ? (awq ? 4 : 8) : options.bits;
-  const std::int64_t group = options.group < 0 ? (awq ? 32 : 0) : options.group;
+  const bool blocks = awq && options.per_channel;
+  const std::int64_t group = options.group < 0 ? (blocks ? 32 : 0) : options.group;
   result.grid = {static_cast<int>(bits), group, options.symmetric};
+  result.grid.per_tensor = !options.per_channel;
   check(result.grid);
   return result;
 }

@@ -105,7 +105,8 @@ double TableLookups::store_rows(const Embedding& embedding, const Grid& grid, DT
   const Dims dims{q.out, q.in};
   const ValueId codes =
       graph_.add_constant(table_name + "_q", codes_tensor(grid, dims, std::move(q.codes)));
-  Tensor stored_scales = Tensor::of<float>({q.out}, std::move(q.scales));
+  Tensor stored_scales = grid.per_tensor ? Tensor::scalar(q.scales.at(0))
+                                         : Tensor::of<float>({q.out}, std::move(q.scales));
   if (half) stored_scales = in_halves(stored_scales);
   ValueId scales = graph_.add_constant(table_name + "_scale", std::move(stored_scales));
   scales = cast(graph_, scales, scale_type, DType::float32, table_name + "_scale_float");
@@ -114,9 +115,7 @@ double TableLookups::store_rows(const Embedding& embedding, const Grid& grid, DT
     const ValueId rows =
         graph_.add("Gather", {codes, ids}, {}, name + "_q", "", DType::int8, shape);
     const ValueId numbers = cast(graph_, rows, DType::int8, DType::float32, name + "_codes");
-    const ValueId row_scales =
-        graph_.add("Gather", {scales, ids}, {}, name + "_row_scale", "", DType::float32);
-    const ValueId scale = unsqueeze(row_scales, name + "_scale");
+    const ValueId scale = grid.per_tensor ? scales : scales_of_rows(scales, ids, name);
     if (type == DType::float32) {
       add_node("Mul", {numbers, scale}, {}, output, name + "_dequantize");
       continue;
@@ -127,7 +126,9 @@ double TableLookups::store_rows(const Embedding& embedding, const Grid& grid, DT
   }
   drop_dead(embedding);
   if (graph_.value(embedding.table).uses.empty()) return sqnr;
-  ValueId value = graph_.add("DequantizeLinear", {codes, scales}, {{"axis", std::int64_t{0}}},
+  Attributes axis;
+  if (!grid.per_tensor) axis.set("axis", std::int64_t{0});
+  ValueId value = graph_.add("DequantizeLinear", {codes, scales}, std::move(axis),
                              table_name + "_dequantized", "", DType::float32, to_shape(dims));
   value = cast(graph_, value, DType::float32, table.dtype(), table_name + "_cast");
   graph_.replace_all_uses(embedding.table, value);
@@ -223,7 +224,11 @@ DType TableLookups::gathered_type(const Node& gather, DType table_type) const {
   return above == nullptr ? table_type : static_cast<DType>(above->attributes.require_int("to"));
 }
 
-ValueId TableLookups::unsqueeze(ValueId value, const std::string& name) {
+// A scale for each looked up row: Unsqueeze(Gather(scales, ids)).
+ValueId TableLookups::scales_of_rows(ValueId scales, ValueId ids, const std::string& lookup) {
+  const ValueId value =
+      graph_.add("Gather", {scales, ids}, {}, lookup + "_row_scale", "", DType::float32);
+  const std::string name = lookup + "_scale";
   if (model_.opset() < 13) {
     return graph_.add("Unsqueeze", {value}, {{"axes", std::vector<std::int64_t>{-1}}}, name, "",
                       DType::float32);

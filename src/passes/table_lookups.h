@@ -29,7 +29,8 @@ class TableLookups {
  public:
   TableLookups(Model& model, ThreadPool& pool) : model_(model), graph_(model.graph), pool_(pool) {}
 
-  // One scale a row:  Cast(Gather(codes, ids)) · Unsqueeze(Gather(scales, ids)).  Whatever else
+  // One scale a row:  Cast(Gather(codes, ids)) · Unsqueeze(Gather(scales, ids)),  or one for the
+  // whole table, where the grid is per tensor:  Cast(Gather(codes, ids)) · scale.  Whatever else
   // reads the table reads the codes through DequantizeLinear. Scales of float16 stand behind a
   // Cast, which runtimes compute at load; then nothing else may read the table.
   double store_rows(const Embedding& embedding, const Grid& grid, DType scale_type);
@@ -50,7 +51,7 @@ class TableLookups {
   void look_up(const BlockTable& table, ValueId rows, const Lookup& lookup, const std::string& name,
                ValueId output);
   [[nodiscard]] DType gathered_type(const Node& gather, DType table_type) const;
-  [[nodiscard]] ValueId unsqueeze(ValueId value, const std::string& name);
+  [[nodiscard]] ValueId scales_of_rows(ValueId scales, ValueId ids, const std::string& lookup);
   void add_node(std::string_view op_type, std::vector<ValueId> inputs, Attributes attributes,
                 ValueId output, const std::string& name);
   void drop_dead(const Embedding& embedding);

@@ -12,9 +12,11 @@
 namespace onnxpress {
 namespace {
 
-constexpr Grid kEightBits{8, 0, true};
-constexpr Grid kSevenBits{7, 0, true};
 constexpr double kNextToNothing = 1.05;
+
+Grid grid_of(int bits, bool per_tensor) {
+  return {.bits = bits, .per_tensor = per_tensor};
+}
 
 // Relative: of the unit's output if that was measured, otherwise of the weight.
 double error_of(const SolvedWeight& solved) {
@@ -46,22 +48,22 @@ WeightForm parse_weight_form(std::string_view name) {
   return static_cast<WeightForm>(std::ranges::find(names, name) - names.begin());
 }
 
-Grid stored_grid(WeightForm form) {
+Grid stored_grid(WeightForm form, bool per_tensor) {
   switch (form) {
     case WeightForm::s8:
-      return kEightBits;
+      return grid_of(8, per_tensor);
     case WeightForm::s8_7bit:
-      return kSevenBits;
+      return grid_of(7, per_tensor);
     case WeightForm::u8:
     case WeightForm::choose:
       break;
   }
-  return {8, 0, false};
+  return {.bits = 8, .symmetric = false, .per_tensor = per_tensor};
 }
 
-std::string describe(WeightForm form) {
-  if (form != WeightForm::choose) return to_string(stored_grid(form));
-  return "INT8 of 7 bits or UINT8 per channel";
+std::string describe(WeightForm form, bool per_tensor) {
+  const std::string text = to_string(stored_grid(form, per_tensor));
+  return form == WeightForm::choose ? "INT8 of 7 bits or " + text : text;
 }
 
 QuantizedMatrix as_unsigned(QuantizedMatrix q) {
@@ -70,12 +72,13 @@ QuantizedMatrix as_unsigned(QuantizedMatrix q) {
   return q;
 }
 
-SolvedWeight solve_in_form(WeightForm form, const std::function<SolvedWeight(const Grid&)>& solve) {
-  if (form == WeightForm::s8) return solve(kEightBits);
-  if (form == WeightForm::s8_7bit) return solve(kSevenBits);
-  SolvedWeight eight = solve(kEightBits);
+SolvedWeight solve_in_form(WeightForm form, const std::function<SolvedWeight(const Grid&)>& solve,
+                           bool per_tensor) {
+  if (form == WeightForm::s8_7bit) return solve(grid_of(7, per_tensor));
+  SolvedWeight eight = solve(grid_of(8, per_tensor));
+  if (form == WeightForm::s8) return eight;
   if (form == WeightForm::choose) {
-    SolvedWeight seven = solve(kSevenBits);
+    SolvedWeight seven = solve(grid_of(7, per_tensor));
     const double error7 = error_of(seven);
     const double error8 = error_of(eight);
     const bool enough = error7 <= error8 * kNextToNothing;

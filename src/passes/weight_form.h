@@ -27,8 +27,8 @@ enum class WeightForm {
 [[nodiscard]] std::string why_sums_overflow(std::int64_t inputs);
 
 // The grid of the matrix that is stored; of `choose` that of the larger form.
-[[nodiscard]] Grid stored_grid(WeightForm form);
-[[nodiscard]] std::string describe(WeightForm form);  // "INT8 per channel", for plans
+[[nodiscard]] Grid stored_grid(WeightForm form, bool per_tensor = false);
+[[nodiscard]] std::string describe(WeightForm form, bool per_tensor = false);  // for plans
 
 // A symmetric matrix of 8 bits as UINT8 with the zero point 128. The same numbers.
 [[nodiscard]] QuantizedMatrix as_unsigned(QuantizedMatrix q);
@@ -37,6 +37,7 @@ enum class WeightForm {
 // are solved, and 7 bits taken where the output's error on held-out data (without data: that of the
 // weight) is at most 1.05 times that of 8 bits; `way` and `figures` tell of it.
 [[nodiscard]] SolvedWeight solve_in_form(WeightForm form,
-                                         const std::function<SolvedWeight(const Grid&)>& solve);
+                                         const std::function<SolvedWeight(const Grid&)>& solve,
+                                         bool per_tensor = false);
 
 }  // namespace onnxpress

@@ -51,7 +51,6 @@ name = "smooth"
 insert_mul = true
 [[pass]]
 name = "quantize_embeddings"
-scales = "float32"
 [[pass]]
 name = "quantize_dynamic"
 gated = "float"

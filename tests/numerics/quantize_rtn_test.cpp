@@ -88,6 +88,40 @@ TEST_F(QuantizeRtn, IntegersThatReachTheLimitAreExact) {
   EXPECT_EQ(dequantize(q), w);
 }
 
+TEST_F(QuantizeRtn, PerTensorAllColumnsHaveTheScaleOfTheLargestWeight) {
+  for (const MatrixLayout layout : {MatrixLayout::in_out, MatrixLayout::out_in}) {
+    for (const int bits : {4, 7, 8}) {
+      auto w = normal_weights(300 * 40, 9);
+      w[777] = -5;
+      for (std::size_t i = 0; i < 300; ++i) w[i * 40 + 3] = 0;  // a column of zeros says nothing
+      const Grid grid{.bits = bits, .per_tensor = true};
+      const QuantizedMatrix q = quantize_rtn(weight_ref(w, 300, 40, layout), grid, pool);
+      const float scale = 5.0F / static_cast<float>(grid.symmetric_limit());
+      EXPECT_EQ(q.scales, std::vector<float>(40, scale));
+      const auto back = dequantize(q);
+      for (std::size_t i = 0; i < w.size(); ++i) {
+        ASSERT_LE(std::abs(w[i] - back[i]), 0.5001F * scale) << bits << " bits at " << i;
+      }
+    }
+  }
+}
+
+TEST_F(QuantizeRtn, PerTensorTakesNoGroupsNoZeroPointsAndNoNan) {
+  auto w = normal_weights(64, 1);
+  const auto quantize = [&](const Grid& grid) {
+    return quantize_rtn(weight_ref(w, 32, 2), grid, pool);
+  };
+  EXPECT_THROW(quantize({.group = 16, .per_tensor = true}), Error);
+  EXPECT_THROW(quantize({.symmetric = false, .per_tensor = true}), Error);
+  w[33] = NAN;
+  try {
+    quantize({.per_tensor = true});
+    FAIL() << "NaN was taken";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("[16, 1]"), std::string::npos) << error.what();
+  }
+}
+
 TEST_F(QuantizeRtn, TiesGoToEven) {
   const std::vector<float> w{127, 0.5F, 1.5F, 2.5F, -0.5F, -1.5F, -2.5F};
   const QuantizedMatrix q = quantize_rtn(weight_ref(w, 7, 1), {}, pool);

@@ -74,6 +74,22 @@ TEST(Integer, UnsignedCodesComeBackWithTheirZeroPointAndComputeTheSame) {
   }
 }
 
+TEST(Integer, OneScalePerTensorIsStoredOnceAndComputesTheSame) {
+  for (const MatrixLayout layout : test::kLayouts) {
+    QuantizedMatrix q = test::random_matrix({8, 0, true}, 70, 9, layout);
+    q.scales.assign(9, 0.25F);
+    const TensorMap x{{"x", Tensor::of<float>({1, 70}, std::vector<float>(70, 0.3F))}};
+    const Tensor wanted = Session(model_of(q, true)).run(x).at("y");
+    q.grid.per_tensor = true;
+    const Model model = model_of(q, true);
+    const auto back = unpack_integer(model.graph, product_of(model.graph));
+    ASSERT_TRUE(back.has_value());
+    EXPECT_EQ(*back, q);
+    EXPECT_EQ(model.graph.constant(*model.graph.find_value("w_scale"))->dims(), Dims{});
+    EXPECT_EQ(Session(model).run(x).at("y"), wanted);
+  }
+}
+
 TEST(Integer, ComputesTheProductWithinTheRoundingOfTheInput) {
   const QuantizedMatrix q = test::random_matrix({8, 0, true}, 64, 8, MatrixLayout::out_in);
   const Model model = model_of(q, true);

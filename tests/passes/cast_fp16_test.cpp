@@ -3,8 +3,11 @@
 
 #include <gmock/gmock.h>
 
+#include "model/builder.h"
+#include "model/transformer_view.h"
 #include "passes/half_plan.h"
 #include "passes/run_pass.h"
+#include "passes/weight_bytes.h"
 #include "support/parse.h"
 
 namespace onnxpress {
@@ -151,6 +154,36 @@ TEST(CastFp16, AValueThatIsReadInBothTypesIsCastOnce) {
   EXPECT_LT(test::relative_difference(test::run_model(before, inputs()),
                                       test::run_model(n.model, inputs())),
             3e-3);
+}
+
+// y = norm(x·w)·v: an RMSNorm in single nodes, or LayerNormalization.
+Model with_norm(bool decomposed) {
+  test::Builder b;
+  const ValueId x = b.linear(b.state(64), 64, 96, false);
+  const ValueId normed = decomposed ? b.rms_norm(x, 96) : b.layer_norm(x, 96);
+  b.output(b.linear(normed, 96, 32, false));
+  Model model;
+  model.ir_version = 8;
+  model.opsets = {{"", 17}};
+  model.graph = std::move(b.graph);
+  return model;
+}
+
+TEST(CastFp16, GainAndShiftOfANormThatComputesInFloat32StayAsTheyAre) {
+  for (const bool decomposed : {true, false}) {
+    for (const char* compute : {"float16", "float32"}) {
+      Model model = with_norm(decomposed);
+      const auto norm = TransformerView::of(model).norms().front().match;
+      const std::int64_t before = weight_bytes(model.graph);
+      test::run_pass(model, "cast_fp16", {{"compute", std::string(compute)}});
+      const bool stays = decomposed || compute == std::string("float32");
+      for (const ValueId id : {norm.gain, norm.shift}) {
+        EXPECT_TRUE(id == kNoValue || model.graph.value(id).uses.empty() == !stays);
+      }
+      const std::int64_t halved = 64 * 96 + 96 * 32 + (stays ? 0 : 2 * 96);
+      EXPECT_EQ(weight_bytes(model.graph), before - 2 * halved) << decomposed << compute;
+    }
+  }
 }
 
 TEST(CastFp16, ASecondRunChangesNothing) {

@@ -96,6 +96,22 @@ TEST(QuantizeDynamic, UnsignedWeightsComputeExactlyWhatSignedOnesDo) {
   EXPECT_TRUE(test::identical(test::run_model(s8, inputs()), test::run_model(u8, inputs())));
 }
 
+TEST(QuantizeDynamic, PerTensorStoresOneScaleOfEachWeight) {
+  for (const char* form : {"s8", "s8-7bit", "u8", "auto"}) {
+    Network n;
+    n.output(n.graph().add("MatMul", {n.x, n.constant("w", {64, 48})}, {}, "y"));
+    const Model before = n.model;
+    const PassPlan plan = test::run_pass(n.model, "quantize_dynamic",
+                                         {{"per_channel", false}, {"weights", std::string(form)}});
+    EXPECT_THAT(plan.units[0].reason, testing::HasSubstr("per tensor"));
+    EXPECT_EQ(n.graph().constant(*n.graph().find_value("w_scale"))->size(), 1);
+    if (plan.units[0].reason.find("UINT8 per") == std::string::npos) {
+      EXPECT_EQ(weight_bytes(n.graph()), plan.bytes_after()) << form;
+    }
+    EXPECT_LT(change(before, n.model), 0.03) << form;
+  }
+}
+
 TEST(QuantizeDynamic, SevenBitsStayInTheirRangeAndAutoTakesUnsignedWhereTheyCost) {
   Network n;
   n.output(n.graph().add("MatMul", {n.x, n.constant("w", {64, 48})}, {}, "y"));

@@ -54,6 +54,23 @@ TEST(QuantizeEmbeddings, GathersCodesAndScales) {
             0.005);
 }
 
+TEST(QuantizeEmbeddings, OneScaleForTheTableIsStoredOnce) {
+  for (const bool tied : {false, true}) {
+    const Model before = language_model(tied);
+    Model model = before;
+    model.opsets = {{"", 12}};  // no scales per channel, which begin at opset 13
+    const PassPlan plan = test::run_pass(model, "quantize_embeddings", {{"per_row", false}});
+    EXPECT_EQ(plan.changes(), 1U);
+    EXPECT_EQ(plan.bytes_after(), 200 * 32 + 4);
+    EXPECT_EQ(weight_bytes(model.graph), plan.bytes_after());
+    EXPECT_THAT(plan.units[0].reason, testing::HasSubstr("INT8 per table"));
+    EXPECT_EQ(model.opset(), 12);
+    EXPECT_LT(test::relative_difference(test::run_model(before, inputs()),
+                                        test::run_model(model, inputs())),
+              0.01);
+  }
+}
+
 TEST(QuantizeEmbeddings, ATiedHeadReadsTheSameCodes) {
   const Model before = language_model(true);
   Model model = before;
