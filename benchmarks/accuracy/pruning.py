@@ -11,6 +11,7 @@ from setting import DEV, THREADS, program, refusal, write_result
 
 SEEDS = (1, 2, 3)
 SENTENCES = 512
+MANY_SENTENCES = 4096
 SCORES = ("norm", "obs", "ablation")
 INT8 = '[[pass]]\nname = "quantize_embeddings"\n[[pass]]\nname = "quantize_weights"\n'
 INT4 = ('[[pass]]\nname = "quantize_embeddings"\nbits = 4\ngroup = 32\nsymmetric = false\n'
@@ -27,6 +28,7 @@ class Cut:
     drop: float = 100     # of accuracy: at most, points
     agreement: float = 0  # at least, %
     megabytes: float = 91
+    sentences: int = SENTENCES
     side_by_side: bool = True
 
     def recipe(self, scores="auto", refit=True):
@@ -49,6 +51,10 @@ CUTS = (
     Cut("… and INT8", heads=14, neurons=0.25, behind=INT8, drop=0.4, megabytes=21.4, side_by_side=False),
     Cut("… and INT4", heads=14, neurons=0.25, behind=INT4, kl=0.0085, drop=0.5, megabytes=13.9,
         side_by_side=False),
+    Cut("14 heads, 25 % of neurons", heads=14, neurons=0.25, kl=0.008, drop=0.3, sentences=MANY_SENTENCES,
+        side_by_side=False),
+    Cut("… and INT4", heads=14, neurons=0.25, behind=INT4, kl=0.0085, drop=0.5, megabytes=13.9,
+        sentences=MANY_SENTENCES, side_by_side=False),
 )
 
 
@@ -56,9 +62,10 @@ class Bench:
     def __init__(self):
         self.classifier = Classifier(program())
         self.ours = self.classifier.program
-        self.draws = [sentences_file(self.ours, self.classifier.vocabulary, self.ours.folder, SENTENCES, s)[0]
-                      for s in SEEDS]
         self.original = 100 * self.classifier.in_onnxruntime(self.classifier.path).accuracy
+
+    def draw(self, sentences, seed):
+        return sentences_file(self.ours, self.classifier.vocabulary, self.ours.folder, sentences, seed)[0]
 
     def compress(self, name, text, sentences):
         """(file, its scores in our executor, the run document)"""
@@ -67,12 +74,12 @@ class Bench:
         out = self.ours.folder / f"{name}.onnx"
         document = self.ours.document(
             "compress", self.classifier.path, "-o", out, "-f", "-q", "--recipe", recipe, "--tokenizer",
-            self.classifier.vocabulary, "--max-length", 128, "--data", sentences, "--samples", SENTENCES,
+            self.classifier.vocabulary, "--max-length", 128, "--data", sentences,
             "--eval-data", DEV, "--threads", THREADS)
         return out, in_onnxpress(document), document
 
     def wanted_line(self, cut):
-        runs = [self.compress("cut", cut.recipe(), table) for table in self.draws]
+        runs = [self.compress("cut", cut.recipe(), self.draw(cut.sentences, seed)) for seed in SEEDS]
         scores = [run[1] for run in runs]
         kl, accuracy, agreement = (float(np.median([getattr(s, f) for s in scores]))
                                    for f in ("kl", "accuracy", "agreement"))
@@ -83,7 +90,7 @@ class Bench:
         asked = [text for text, there in ((f"KL ≤ {cut.kl:g}", cut.kl < 1), (f"drop ≤ {cut.drop:g}", cut.drop < 100),
                                           (f"≥ {cut.agreement:g} %", cut.agreement),
                                           (f"≤ {cut.megabytes:g} MB", cut.megabytes < 91)) if there]
-        return (f"| {cut.name} | {size:.2f} | {kl:.2g} ({', '.join(f'{s.kl:.2g}' for s in scores)}) | "
+        return (f"| {cut.name} | {cut.sentences:,} | {size:.2f} | {kl:.2g} ({', '.join(f'{s.kl:.2g}' for s in scores)}) | "
                 f"{100 * agreement:.2f} | {100 * accuracy:.2f} | {', '.join(asked)} | "
                 f"{'missed: ' + ', '.join(missed) if missed else 'ok'} |")
 
@@ -91,7 +98,7 @@ class Bench:
         for scores in SCORES:
             cells = []
             for refit in (False, True):
-                one = self.compress("cut", cut.recipe(scores, refit), self.draws[0])[1]
+                one = self.compress("cut", cut.recipe(scores, refit), self.draw(cut.sentences, SEEDS[0]))[1]
                 cells.append(f"{one.kl:.2g} | {100 * one.agreement:.2f} | {100 * one.accuracy:.2f}")
             yield f"| {cut.name} | {scores} | {' | '.join(cells)} |"
 
@@ -127,7 +134,7 @@ def main():
                 sides.append(line)
                 print(line, flush=True)
         except RuntimeError as error:
-            wanted.append(f"| {cut.name} | | | | | | {refusal(error)} |")
+            wanted.append(f"| {cut.name} | | | | | | | {refusal(error)} |")
             print(wanted[-1], flush=True)
     for name, model in models(bench.ours.folder).items():
         for preset in ("prune", "tiny"):
@@ -135,8 +142,8 @@ def main():
             print(others[-1], flush=True)
     write_result("pruning", "Structured pruning", [
         f"minilm-l6-sst2, FP32: 91.0 MB, accuracy {bench.original:.2f} %. 872 development sentences in our executor; "
-        f"medians of three draws of {SENTENCES} calibration sentences (each draw's KL in brackets).", "",
-        "| cut | MB | KL | agreement, % | accuracy, % | asked | judged |", "|---|---|---|---|---|---|---|", *wanted, "",
+        "medians of three draws of calibration sentences (each draw's KL in brackets).", "",
+        "| cut | sentences | MB | KL | agreement, % | accuracy, % | asked | judged |", "|" + "---|" * 8, *wanted, "",
         "Scores side by side, first draw:", "",
         "| cut | scores | KL without refit | agreement, % | accuracy, % | KL with refit | agreement, % | "
         "accuracy, % |", "|" + "---|" * 8, *sides, "",
