@@ -46,9 +46,9 @@ FORMS = {
     "int4, int4 embeddings in groups of 32": Form(("--preset", "int4-gptq", *INT4_EMBEDDINGS_32)),
     "int4 symmetric, int4 embeddings in groups of 32": Form(
         ("--preset", "int4-gptq", *INT4_EMBEDDINGS_32, *SYMMETRIC)),
-    "int4, int4 embeddings, no data": Form(("--preset", "int4", *INT4_EMBEDDINGS), data=False),
-    "int4 symmetric, int4 embeddings, no data": Form(
-        ("--preset", "int4", *INT4_EMBEDDINGS, *SYMMETRIC), data=False),
+    "int4, int4 embeddings in groups of 32, no data": Form(("--preset", "int4", *INT4_EMBEDDINGS_32), data=False),
+    "int4 symmetric, int4 embeddings in groups of 32, no data": Form(
+        ("--preset", "int4", *INT4_EMBEDDINGS_32, *SYMMETRIC), data=False),
 }
 
 
