@@ -64,22 +64,20 @@ class Bench:
         self.ours = self.classifier.program
         self.original = 100 * self.classifier.in_onnxruntime(self.classifier.path).accuracy
 
-    def draw(self, sentences, seed):
-        return sentences_file(self.ours, self.classifier.vocabulary, self.ours.folder, sentences, seed)[0]
-
-    def compress(self, name, text, sentences):
+    def compress(self, name, text, sentences=SENTENCES, seed=SEEDS[0]):
         """(file, its scores in our executor, the run document)"""
         recipe = self.ours.folder / "recipe.toml"
         recipe.write_text(text, encoding="utf8")
+        table = sentences_file(self.ours, self.classifier.vocabulary, self.ours.folder, sentences, seed)[0]
         out = self.ours.folder / f"{name}.onnx"
         document = self.ours.document(
             "compress", self.classifier.path, "-o", out, "-f", "-q", "--recipe", recipe, "--tokenizer",
-            self.classifier.vocabulary, "--max-length", 128, "--data", sentences,
+            self.classifier.vocabulary, "--max-length", 128, "--data", table, "--samples", sentences,
             "--eval-data", DEV, "--threads", THREADS)
         return out, in_onnxpress(document), document
 
     def wanted_line(self, cut):
-        runs = [self.compress("cut", cut.recipe(), self.draw(cut.sentences, seed)) for seed in SEEDS]
+        runs = [self.compress("cut", cut.recipe(), cut.sentences, seed) for seed in SEEDS]
         scores = [run[1] for run in runs]
         kl, accuracy, agreement = (float(np.median([getattr(s, f) for s in scores]))
                                    for f in ("kl", "accuracy", "agreement"))
@@ -98,7 +96,7 @@ class Bench:
         for scores in SCORES:
             cells = []
             for refit in (False, True):
-                one = self.compress("cut", cut.recipe(scores, refit), self.draw(cut.sentences, SEEDS[0]))[1]
+                one = self.compress("cut", cut.recipe(scores, refit))[1]
                 cells.append(f"{one.kl:.2g} | {100 * one.agreement:.2f} | {100 * one.accuracy:.2f}")
             yield f"| {cut.name} | {scores} | {' | '.join(cells)} |"
 

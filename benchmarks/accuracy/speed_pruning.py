@@ -20,7 +20,7 @@ def preset_line(bench, samples):
 
 
 def speed_line(bench, name, before, cut, asked=0.0):
-    after = bench.compress("after", cut.recipe(), bench.draws[0])[0]
+    after = bench.compress("after", cut.recipe())[0]
     old, new = p50_of(bench.ours, before, after)
     judged = f"≥ {asked}: {'ok' if old / new >= asked else 'missed'}" if asked else ""
     return f"| {name} | {old:.2f} | {new:.2f} | {old / new:.2f} | {judged} |"
@@ -31,7 +31,7 @@ def main():
     times = [preset_line(bench, samples) for samples in (SENTENCES, MORE_SENTENCES)]
     print(*times, sep="\n", flush=True)
     float32 = bench.classifier.path
-    int8 = bench.compress("int8", "schema = 1\n" + INT8, bench.draws[0])[0]
+    int8 = bench.compress("int8", "schema = 1\n" + INT8)[0]
     lines = []
     for cut, before, name, asked in (
             (CUTS[0], float32, "FP32, without 14 heads", 0), (CUTS[1], float32, "FP32, without 36 heads", 0),
