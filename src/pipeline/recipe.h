@@ -69,7 +69,7 @@ struct Preset {
   std::string_view name;
   std::string_view summary;
   bool needs_data = false;
-  std::string_view toml;
+  std::string_view passes;  // those behind fold_constants and deduplicate, as TOML
 };
 inline constexpr std::string_view kDefaultPreset = "int8-weights";
 [[nodiscard]] std::span<const Preset> all_presets();
