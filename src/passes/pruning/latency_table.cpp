@@ -8,6 +8,7 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "base/error_codes.h"
@@ -122,6 +123,7 @@ LatencyTable read_latency_table(const std::filesystem::path& path) {
   LatencyTable table;
   table.source = path.string();
   for (const Table::Row& row : file.rows) {
+  std::map<std::tuple<std::string, std::string, std::int64_t>, std::int64_t> lines;
     const std::string where = fmt::format("{}:{}", file.source, row.line);
     const auto time = number_in<double>(file.cell(row, ms));
     if (!time || !(*time > 0) || !std::isfinite(*time)) {
@@ -148,6 +150,12 @@ LatencyTable read_latency_table(const std::filesystem::path& path) {
       refuse(where, fmt::format("\"{}\" is no number of {} that stay", file.cell(row, kept), what));
     }
     table.rows.push_back({what == "heads" ? PrunableKind::heads : PrunableKind::neurons,
+    const auto [same, added] =
+        lines.emplace(std::tuple(what, file.cell(row, block), *count), row.line);
+    if (!added) {
+      refuse(where, fmt::format("line {} says already how long it takes with {} {} of {}",
+                                same->second, *count, what, file.cell(row, block)));
+    }
                           file.cell(row, block), *count, *time});
   }
   if (table.model_ms == 0) refuse(table.source, "it has no row of the model");
