@@ -33,9 +33,11 @@ std::unique_ptr<Command> add_sensitivity(CLI::App& program) {
       ->delimiter(',')
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app->add_option("--latency-table", request.latency_table,
-                  "also time the model with fewer heads and neurons, for budget = latency")
-      ->type_name("FILE.tsv");
+  CLI::Option* table =
+      app->add_option("--latency-table", request.latency_table,
+                      "also time the model with fewer heads and neurons, for budget = latency")
+          ->type_name("FILE.tsv")
+          ->check([](const std::string& path) { return path.empty() ? "the name is empty" : ""; });
   app->add_option("--latency-shape", request.latency_shape, "batch and tokens of these runs")
       ->type_name("BxT")
       ->capture_default_str();
@@ -48,4 +50,5 @@ std::unique_ptr<Command> add_sensitivity(CLI::App& program) {
   return command;
 }
 
+      ->needs(table)
 }  // namespace onnxpress::cli

@@ -94,7 +94,8 @@ TEST(LatencyTable, WhatIsNoTableSaysWhere) {
 
 TEST(LatencyTable, ShapesAreBatchAndTokens) {
   EXPECT_EQ(parse_sizes("8x64").batch, 8);
-  for (const char* text : {"", "128", "x", "1x", "x128", "0x128", "1x-1", "1x128 ", "1x9999999"}) {
+  for (const char* text :
+       {"", "128", "x", "1x", "x128", "0x128", "1x0", "1x-1", "1x128 ", "1x9999999"}) {
     EXPECT_THROW((void)parse_sizes(text), Error) << text;
   }
 }
