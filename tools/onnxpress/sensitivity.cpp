@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 
 #include "onnxpress/sensitivity.h"
 #include "sensitivity.h"
@@ -17,6 +18,17 @@ class Sensitivity final : public Command {
                      "onnxpress sensitivity model.onnx --data train.tsv");
     return sensitivity(request, control);
   }
+// Names between commas, empty ones, too: they are refused like all that are no kind.
+void add_kinds(const std::vector<std::string>& lists, std::vector<std::string>& kinds) {
+  for (const std::string& list : lists) {
+    for (std::size_t start = 0; start <= list.size();) {
+      const std::size_t end = std::min(list.find(',', start), list.size());
+      kinds.push_back(list.substr(start, end - start));
+      start = end + 1;
+    }
+  }
+}
+
 };
 
 }  // namespace
@@ -27,10 +39,10 @@ std::unique_ptr<Command> add_sensitivity(CLI::App& program) {
   auto command = std::make_unique<Sensitivity>(app);
   SensitivityRequest& request = command->request;
   app->add_option("MODEL", request.model, "an .onnx file or a folder");
-  app->add_option("--kind", request.kinds,
-                  "layers, units, heads or neurons (repeatable, or with commas; default: all)")
+  app->add_option_function<std::vector<std::string>>(
+         "--kind", [&request](const auto& lists) { add_kinds(lists, request.kinds); },
+         "layers, units, heads or neurons (repeatable, or with commas; default: all)")
       ->type_name("KIND")
-      ->delimiter(',')
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   CLI::Option* table =
