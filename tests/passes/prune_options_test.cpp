@@ -77,6 +77,20 @@ TEST(PruneOptions, GlobsChooseLayersByTheirReaders) {
   EXPECT_EQ(TransformerView::of(model).attentions()[1].heads, 2);
 }
 
+TEST(PruneOptions, NumbersGoWithTheirNouns) {
+  const auto reason = [](std::string_view pass, OptionValues options) {
+    Model model = two_blocks(20);
+    options["scope"] = std::string("layer");
+    return run_pass(model, pass, options).units[0].reason;
+  };
+  const std::int64_t one = 1;
+  EXPECT_EQ(reason("prune_heads", {{"ratio", 0.01}}), "less than one step of 1 head would go");
+  EXPECT_EQ(reason("prune_neurons", {{"ratio", 0.01}, {"multiple_of", std::int64_t{16}}}),
+            "less than one step of 16 neurons would go");
+  EXPECT_EQ(reason("prune_neurons", {{"count", one}, {"multiple_of", one}}),
+            "1 of 20 neurons goes");
+}
+
 TEST(PruneOptions, OneLayerMayBeRefusedAndOthersCut) {
   Model model = two_blocks(20);
   const auto layers = layers_of(model, PrunableKind::neurons);

@@ -31,6 +31,10 @@ std::string_view one(PrunableKind kind) {
   return kind == PrunableKind::heads ? "head" : "neuron";
 }
 
+std::string counted(std::int64_t count, PrunableKind kind) {
+  return fmt::format("{} {}", count, count == 1 ? one(kind) : name(kind));
+}
+
 // What is done with one layer.
 struct LayerPlan {
   std::string why_not;             // "" where units go
@@ -287,11 +291,11 @@ class PruneLayers : public Pass {
       const std::int64_t parts = units * scored[k].parts_per_unit;
       removable += (units - 1) * scored[k].all_parts_per_unit();
       if (options_.scope == "layer" && options_.count > parts - scored[k].parts_per_unit) {
-        refuse_count(fmt::format("{} has {} {}", layers[index[k]].label(), parts, name(kind_)));
+        refuse_count(fmt::format("{} has {}", layers[index[k]].label(), counted(parts, kind_)));
       }
     }
     if (options_.scope != "layer" && options_.count > removable) {
-      refuse_count(fmt::format("at most {} {} can go", removable, name(kind_)));
+      refuse_count(fmt::format("at most {} can go", counted(removable, kind_)));
     }
   }
 
@@ -306,8 +310,8 @@ class PruneLayers : public Pass {
   [[nodiscard]] std::string nothing(const ScoredLayer& layer) const {
     if (options_.budget != "units") return "others lose less for what they save";
     if (options_.scope == "global" && layer.multiple_of == 1) return "others have lower scores";
-    return fmt::format("less than one step of {} {} would go",
-                       layer.parts_per_unit * layer.multiple_of, one(kind_));
+    return fmt::format("less than one step of {} would go",
+                       counted(layer.parts_per_unit * layer.multiple_of, kind_));
   }
 
   // What is done is found out on data: no bytes are promised.
@@ -374,7 +378,8 @@ class PruneLayers : public Pass {
     }
     const std::int64_t all = layer.units * layer.parts_per_unit;
     if (kind_ == PrunableKind::neurons || gone.size() > kMostNamed) {
-      return fmt::format("{} of {} {} go", gone.size(), all, name(kind_));
+      return fmt::format("{} of {} {} go{}", gone.size(), all, name(kind_),
+                         gone.size() == 1 ? "es" : "");
     }
     return fmt::format("{} {} of {} go{}", gone.size() == 1 ? "head" : "heads",
                        fmt::join(gone, ", "), all, gone.size() == 1 ? "es" : "");
