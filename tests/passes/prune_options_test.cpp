@@ -44,7 +44,7 @@ TEST(PruneOptions, AModelWithoutBlocksIsRefused) {
   for (const char* pass : {"prune_heads", "prune_neurons"}) {
     const auto [code, text] = error_of(model_of(b.graph), pass, {});
     EXPECT_EQ(code, "E0403");
-    EXPECT_THAT(text, HasSubstr("the model has no"));
+    EXPECT_THAT(text, StartsWith("the model has no"));  // the runner adds the pass
   }
 }
 

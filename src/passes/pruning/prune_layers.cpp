@@ -258,19 +258,18 @@ class PruneLayers : public Pass {
 
   void refuse_model(const std::vector<PrunableLayer>& layers) const {
     if (layers.empty()) {
-      throw Error(codes::unsupported_model,
-                  fmt::format("pass prune_{}: the model has no {} block", name(kind_), block()));
+      throw Error(codes::unsupported_model, fmt::format("the model has no {} block", block()));
     }
     for (const PrunableLayer& layer : layers) {
       if (layer.possible()) return;
     }
     const bool quantized = layers.front().quantized;
-    throw Error(
-        quantized ? codes::already_quantized : codes::unsupported_model,
-        fmt::format("pass prune_{}: none of {} {} blocks can be pruned; {}: {}", name(kind_),
-                    layers.size(), block(), layers.front().label(), layers.front().why_not),
-        quantized ? "put the pruning pass first in the recipe, or start from the float model"
-                  : "see onnxpress inspect --explain");
+    throw Error(quantized ? codes::already_quantized : codes::unsupported_model,
+                fmt::format("none of {} {} blocks can be pruned; {}: {}", layers.size(), block(),
+                            layers.front().label(), layers.front().why_not),
+                quantized
+                    ? "put the pruning pass first in the recipe, or start from the float model"
+                    : "see onnxpress inspect --explain");
   }
 
   [[nodiscard]] std::string_view block() const {
@@ -300,11 +299,10 @@ class PruneLayers : public Pass {
   }
 
   void refuse_count(const std::string& why) const {
-    throw Error(
-        codes::bad_option,
-        fmt::format("pass prune_{}: count = {}, but {} and each layer keeps at least one {}",
-                    name(kind_), options_.count, why, one(kind_)),
-        "give a smaller count");
+    throw Error(codes::bad_option,
+                fmt::format("count = {}, but {} and each layer keeps at least one {}",
+                            options_.count, why, one(kind_)),
+                "give a smaller count");
   }
 
   [[nodiscard]] std::string nothing(const ScoredLayer& layer) const {

@@ -55,16 +55,13 @@ OptionTable<PruneOptions> prune_option_table(PrunableKind kind) {
 }
 
 void check_options(PrunableKind kind, const PruneOptions& options) {
-  if (!(options.ratio > 0 && options.ratio < 1)) {
-    throw Error(
-        codes::bad_option,
-        fmt::format("pass prune_{}: ratio must lie between 0 and 1, both excluded, and is {}",
-                    name(kind), options.ratio),
-        "0.25 removes a quarter");
-  }
   const auto refuse = [&](const std::string& why, const std::string& hint) {
     throw Error(codes::bad_option, fmt::format("pass prune_{}: {}", name(kind), why), hint);
   };
+  if (!(options.ratio > 0 && options.ratio < 1)) {
+    refuse(fmt::format("ratio must lie between 0 and 1, both excluded, and is {}", options.ratio),
+           "0.25 removes a quarter");
+  }
   if (options.budget != "units" && options.count > 0) {
     refuse(fmt::format("count = {} counts units, but budget = {}", options.count, options.budget),
            "give a ratio instead");
