@@ -53,19 +53,21 @@ void set_metadata(Model& model, std::string_view key, const std::string& value) 
   }
 }
 
-// Codes can't be cut, factored or fitted, and refits fill zeros: passes that do this come before
-// those that round all linear units or make them sparse. One that rounds some of them only may come
-// first; the passes themselves say which units are left.
+// Codes can't be cut, factored or fitted, and refits and factors fill zeros: passes that do this
+// come before those that round all linear units or make them sparse. One that rounds some of them
+// only may come first; the passes themselves say which units are left.
 void require_order(const Recipe& recipe) {
   const RecipePass* rounded = nullptr;
   const RecipePass* sparse = nullptr;
   for (const RecipePass& pass : recipe.passes) {
     if (pass.name == "prune_weights") sparse = &pass;
-    if (sparse != nullptr && (pass.name == "prune_heads" || pass.name == "prune_neurons")) {
-      throw Error(codes::bad_recipe,
-                  fmt::format("pass {} comes after {}, whose zeros its refit would fill", pass.name,
-                              sparse->name),
-                  fmt::format("move {} in front of {}", pass.name, sparse->name));
+    const bool fills =
+        pass.name == "prune_heads" || pass.name == "prune_neurons" || pass.name == "low_rank";
+    if (sparse != nullptr && fills) {
+      throw Error(
+          codes::bad_recipe,
+          fmt::format("pass {} comes after {}, whose zeros it would fill", pass.name, sparse->name),
+          fmt::format("move {} in front of {}", pass.name, sparse->name));
     }
     const bool some_only = pass.options.contains("include") || pass.options.contains("exclude");
     if (pass.name.starts_with("quantize_") && pass.name != "quantize_embeddings" && !some_only) {

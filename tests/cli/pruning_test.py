@@ -56,7 +56,7 @@ class Pruning(CliTest):
                     self.assertEqual(result.err.count(f"pass {name}"), 1, result.err)
 
     def test_sparse_weights_come_behind(self):
-        for name in PASSES:
+        for name in (*PASSES, "low_rank"):
             self.refuse(2, "E0004", ("prune_weights", ""), (name, ""), words="zeros")
 
     def test_presets_that_refit_need_samples(self):
