@@ -17,11 +17,10 @@
 #include "passes/registry.h"
 #include "passes/selection.h"
 #include "passes/weight_bytes.h"
+#include "pipeline/option_paths.h"
 
 namespace onnxpress {
 namespace {
-
-constexpr std::string_view kLatencyTable = "latency_table";
 
 // "37 of 38 units: INT8 per channel (kept: 1)"
 std::string summarize(const PassReport& report) {
@@ -127,14 +126,8 @@ class Runner {
  private:
   static bool is_quantizer(const RecipePass& pass) { return pass.name.starts_with("quantize_"); }
 
-  // With paths that count from the recipe's folder.
   [[nodiscard]] std::unique_ptr<Pass> made(const RecipePass& pass) const {
-    OptionValues options = pass.options;
-    if (const auto at = options.find(kLatencyTable); at != options.end()) {
-      auto& path = std::get<std::string>(at->second);
-      if (!path.empty()) path = (options_.folder / path).string();
-    }
-    return make_pass(pass.name, options);
+    return make_pass(pass.name, paths_from_here(options_.folder, pass.options));
   }
 
   void report_progress(double done) const {
