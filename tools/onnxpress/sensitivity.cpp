@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "onnxpress/sensitivity.h"
-#include "sensitivity.h"
-#include "usage.h"
+#include "command.h"
 
 namespace onnxpress::cli {
 namespace {
@@ -18,6 +16,8 @@ class Sensitivity final : public Command {
                      "onnxpress sensitivity model.onnx --data train.tsv");
     return sensitivity(request, control);
   }
+};
+
 // Names between commas, empty ones, too: they are refused like all that are no kind.
 void add_kinds(const std::vector<std::string>& lists, std::vector<std::string>& kinds) {
   for (const std::string& list : lists) {
@@ -28,8 +28,6 @@ void add_kinds(const std::vector<std::string>& lists, std::vector<std::string>& 
     }
   }
 }
-
-};
 
 }  // namespace
 
@@ -52,6 +50,7 @@ std::unique_ptr<Command> add_sensitivity(CLI::App& program) {
           ->check([](const std::string& path) { return path.empty() ? "the name is empty" : ""; });
   app->add_option("--latency-shape", request.latency_shape, "batch and tokens of these runs")
       ->type_name("BxT")
+      ->needs(table)
       ->capture_default_str();
   app->add_flag("-f,--force", request.force, "replace the table if it exists");
   add_data_flags(*app, request.data);
@@ -62,5 +61,4 @@ std::unique_ptr<Command> add_sensitivity(CLI::App& program) {
   return command;
 }
 
-      ->needs(table)
 }  // namespace onnxpress::cli
