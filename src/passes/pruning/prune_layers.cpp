@@ -203,7 +203,6 @@ class PruneLayers : public Pass {
       for (const PrunableReader& reader : layer.readers) labels.push_back(reader.label);
     }
     plan.unmatched_globs = selection.unmatched(labels);
-    const auto score = make_unit_score("norm", context.graph(), context.view());
     std::vector<LayerPlan> decisions(layers.size());
     std::vector<ScoredLayer> scored;
     std::vector<std::size_t> index;
@@ -216,8 +215,9 @@ class PruneLayers : public Pass {
         if (decision.why_not.empty()) decision.why_not = selection.why_not(reader.label);
       }
       if (!decision.why_not.empty()) continue;
-      ScoredLayer candidate{score->of(layer), layer.parts_per_unit,
-                            static_cast<std::int64_t>(layer.readers.size()), multiple(layer)};
+      ScoredLayer candidate{norm_scores(context.graph(), context.view(), layer),
+                            layer.parts_per_unit, static_cast<std::int64_t>(layer.readers.size()),
+                            multiple(layer)};
       if (!std::ranges::all_of(candidate.scores, [](double s) { return std::isfinite(s); })) {
         decision.why_not = "its weights hold NaN or infinity";
         plan.not_finite.push_back(layer.label());
@@ -239,7 +239,7 @@ class PruneLayers : public Pass {
       choices = choose_on_data(context, candidates, scored, target, *data_score(context),
                                [&](double done) { context.step(kShareOfChoice * done); });
     } else {
-      for (auto& kept : choose_units(scored, target, score->compares_layers())) {
+      for (auto& kept : choose_units(scored, target, false)) {
         choices.push_back({std::move(kept), {}});
       }
     }
