@@ -14,3 +14,4 @@
 #include "onnxpress/nearest.h"
 #include "onnxpress/options.h"
 #include "onnxpress/run.h"
+#include "onnxpress/sensitivity.h"

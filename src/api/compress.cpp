@@ -111,7 +111,7 @@ RunResult run_passes(Recorder& recorder, Model model, const Recipe& recipe,
   options.keep_opset = request.keep_opset;
   options.calibration = calibration;
   options.cancelled = recorder.control().cancelled;
-  options.folder = std::filesystem::path(request.recipe).parent_path();
+  options.folder = api::recipe_folder(request);
   options.tool_version = version();
   options.input_sha256 = std::move(input_sha256);
   const auto& progress = recorder.control().progress;

@@ -3,10 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
-
 #include "api/request.h"
 #include "base/error_codes.h"
+#include "pipeline/option_paths.h"
 
 namespace onnxpress::api {
 namespace {
@@ -15,25 +14,9 @@ void fill(std::string& field, const std::optional<std::string>& value) {
   if (field.empty() && value) field = *value;
 }
 
-// A path of a recipe, which counts from the recipe's folder.
-std::optional<std::string> path_from(const std::string& recipe,
-                                     const std::optional<std::string>& path) {
-  if (!path || path->empty()) return path;
-  return (std::filesystem::path(recipe).parent_path() / *path).string();
-}
-
-// A flag's path counts from here, those in a recipe from its folder.
-void count_from_recipe(Recipe& recipe, const Recipe& written, const std::string& file) {
-  for (std::size_t i = 0; i < recipe.passes.size(); ++i) {
-    const auto at = recipe.passes[i].options.find("latency_table");
-    if (at == recipe.passes[i].options.end()) continue;
-    const auto before = written.passes[i].options.find("latency_table");
-    if (before != written.passes[i].options.end() && before->second == at->second) continue;
-    auto& path = std::get<std::string>(at->second);
-    if (path.empty()) continue;
-    const std::filesystem::path folder = std::filesystem::path(file).parent_path();
-    path = std::filesystem::proximate(path, folder.empty() ? "." : folder).string();
-  }
+void fill_path(std::string& field, const std::optional<std::string>& value,
+               const CompressRequest& request) {
+  if (field.empty() && value) field = path_from_here(recipe_folder(request), *value);
 }
 
 // A flag that stands at its default gives way to the recipe.
@@ -44,6 +27,10 @@ void fill(T& field, T untouched, const std::optional<std::int64_t>& value) {
 
 }  // namespace
 
+std::filesystem::path recipe_folder(const CompressRequest& request) {
+  return std::filesystem::path(request.recipe).parent_path();
+}
+
 Recipe recipe_of(const CompressRequest& request) {
   if (!request.preset.empty() && !request.recipe.empty()) {
     throw Error(codes::usage_error, "both a preset and a recipe are given",
@@ -53,9 +40,9 @@ Recipe recipe_of(const CompressRequest& request) {
                       ? load_recipe(request.recipe)
                       : preset_recipe(request.preset.empty() ? kDefaultPreset
                                                              : std::string_view(request.preset));
-  const Recipe written = recipe;
-  for (const std::string& assignment : request.set) set_option(recipe, assignment);
-  if (!request.recipe.empty()) count_from_recipe(recipe, written, request.recipe);
+  for (const std::string& assignment : request.set) {
+    set_option(recipe, assignment, recipe_folder(request));
+  }
   // Sums of 16 bits must not saturate there.
   if (read_target(request.target) == Target::ort_cpu_avx2) {
     set_default(recipe, "weights", std::string("auto"));
@@ -69,9 +56,9 @@ CompressRequest with_recipe_data(CompressRequest request, const Recipe& recipe) 
   const RecipeData& from = recipe.data;
   const DataOptions defaults;
   DataOptions& data = request.data;
-  fill(data.data, path_from(request.recipe, from.path));
-  fill(data.tokenizer, path_from(request.recipe, from.tokenizer));
-  fill(request.calibration, path_from(request.recipe, from.calibration));
+  fill_path(data.data, from.path, request);
+  fill_path(data.tokenizer, from.tokenizer, request);
+  fill_path(request.calibration, from.calibration, request);
   fill(data.label, from.label);
   if (data.text.empty()) data.text = from.text;
   fill(data.samples, defaults.samples, from.samples);

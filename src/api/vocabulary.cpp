@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "api/recipe_of.h"
 #include "base/error_codes.h"
 #include "passes/prune_vocabulary.h"
+#include "pipeline/option_paths.h"
 
 namespace onnxpress::api {
 namespace {
@@ -17,13 +19,6 @@ std::string text_option(const OptionValues& options, std::string_view name) {
   if (found == options.end()) return "";
   const auto* text = std::get_if<std::string>(&found->second);
   return text == nullptr ? "" : *text;
-}
-
-bool is_set_by_flag(const CompressRequest& request, std::string_view option) {
-  const std::string beginning = std::string(kPass) + "." + std::string(option) + "=";
-  return std::ranges::any_of(request.set, [&](const std::string& assignment) {
-    return assignment.starts_with(beginning);
-  });
 }
 
 }  // namespace
@@ -39,18 +34,16 @@ std::optional<VocabularyFiles> VocabularyFiles::of(Recipe& recipe, const Compres
                 "measured or calibrated in the same run",
                 "run it without --data, then compress the result with its own vocab.txt");
   }
-  VocabularyFiles files;
-  files.corpus_ = text_option(pass->options, "corpus");
-  if (!files.corpus_.empty() && !request.recipe.empty() && !is_set_by_flag(request, "corpus")) {
-    const std::filesystem::path folder = std::filesystem::path(request.recipe).parent_path();
-    files.corpus_ = (folder / files.corpus_).string();
+  const std::filesystem::path folder = recipe_folder(request);
+  if (text_option(pass->options, "tokenizer").empty()) {
+    pass->options["tokenizer"] =
+        path_in_recipe(folder, tokenizer_for(request.data, model.path.string()));
   }
-  files.tokenizer_ = text_option(pass->options, "tokenizer");
-  if (files.tokenizer_.empty()) files.tokenizer_ = tokenizer_for(request.data, model.path.string());
-  if (!files.corpus_.empty()) pass->options["corpus"] = files.corpus_;
-  if (!files.tokenizer_.empty()) pass->options["tokenizer"] = files.tokenizer_;
   if (request.data.cased) pass->options["cased"] = true;
-  files.options_ = pass->options;
+  VocabularyFiles files;
+  files.options_ = paths_from_here(folder, pass->options);
+  files.corpus_ = text_option(files.options_, "corpus");
+  files.tokenizer_ = text_option(files.options_, "tokenizer");
   return files;
 }
 

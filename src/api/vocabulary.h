@@ -18,9 +18,8 @@ namespace onnxpress::api {
 //   }
 class VocabularyFiles {
  public:
-  // Fills in the pass's tokenizer and the path of its corpus, which counts from the recipe's
-  // folder. Nothing where no pass prunes the vocabulary. Throws Error (bad_recipe) where data are
-  // given: their tokens have the old ids.
+  // Fills in the pass's tokenizer where it is not given. Nothing where no pass prunes the
+  // vocabulary. Throws Error (bad_recipe) where data are given: their tokens have the old ids.
   static std::optional<VocabularyFiles> of(Recipe& recipe, const CompressRequest& request,
                                            const OpenedModel& model);
 

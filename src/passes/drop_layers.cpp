@@ -64,7 +64,7 @@ class DropLayers : public Pass {
     const auto& layers = found.layers;
     if (layers.empty()) {
       throw Error(codes::unsupported_model,
-                  fmt::format("pass drop_layers: no whole layer was found{}",
+                  fmt::format("no whole layer was found{}",
                               found.unplaced.empty() ? "" : "; " + found.unplaced.front()),
                   "see onnxpress inspect --explain");
     }
@@ -86,9 +86,8 @@ class DropLayers : public Pass {
         row.reason = options_.layers.empty() ? "those whose loss costs least go" : "goes";
         if (!options_.layers.empty()) row.bytes_after = 0;
       } else if (!possible && wanted[i] && !options_.layers.empty()) {
-        throw Error(
-            codes::unsupported_model,
-            fmt::format("pass drop_layers: layer {} ({}) can't go: {}", i, row.label, row.reason));
+        throw Error(codes::unsupported_model,
+                    fmt::format("layer {} ({}) can't go: {}", i, row.label, row.reason));
       } else if (possible) {
         row.reason = "not among those that are named";
       }
@@ -133,8 +132,7 @@ class DropLayers : public Pass {
         if (index >= layers.size()) {
           throw Error(
               codes::bad_option,
-              fmt::format("pass drop_layers: there is no layer {}: the model has {}, from 0", text,
-                          layers.size()));
+              fmt::format("there is no layer {}: the model has {}, from 0", text, layers.size()));
         }
         wanted[index] = true;
         continue;
@@ -153,11 +151,10 @@ class DropLayers : public Pass {
   }
 
   [[noreturn]] static void refuse_all(std::size_t layers) {
-    throw Error(
-        codes::bad_option,
-        fmt::format("pass drop_layers: the model has {} layer{}, and at least one must stay",
-                    layers, layers == 1 ? "" : "s"),
-        "let fewer go");
+    throw Error(codes::bad_option,
+                fmt::format("the model has {} layer{}, and at least one must stay", layers,
+                            layers == 1 ? "" : "s"),
+                "let fewer go");
   }
 
   void require_enough(const PassContext& context, const PassPlan& plan) const {
@@ -165,15 +162,13 @@ class DropLayers : public Pass {
     if (count >= plan.units.size()) refuse_all(plan.units.size());
     if (count > plan.changes()) {
       const auto kept = std::ranges::find(plan.units, Decision::keep, &UnitPlan::decision);
-      throw Error(
-          codes::unsupported_model,
-          fmt::format("pass drop_layers: {} of {} layers should go, but only {} can; {}: {}", count,
-                      plan.units.size(), plan.changes(), kept->label, kept->reason));
+      throw Error(codes::unsupported_model,
+                  fmt::format("{} of {} layers should go, but only {} can; {}: {}", count,
+                              plan.units.size(), plan.changes(), kept->label, kept->reason));
     }
     const bool samples = context.calibration() != nullptr && context.calibration()->set;
     if (samples || context.dry_run()) return;
-    throw Error(codes::missing_data,
-                "pass drop_layers: which layers matter least is measured on samples",
+    throw Error(codes::missing_data, "which layers matter least is measured on samples",
                 "add --data and, for text, --tokenizer; or name them: drop_layers.layers = [3, 4]");
   }
 

@@ -36,11 +36,11 @@ const OptionTable<Options>& table() {
 
 VocabularyCutOptions cut_options(const Options& options) {
   if (options.corpus.empty()) {
-    throw Error(codes::missing_data, "pass prune_vocabulary: no corpus is given",
+    throw Error(codes::missing_data, "no corpus is given",
                 "add prune_vocabulary.corpus = \"text.txt\"");
   }
   if (options.tokenizer.empty()) {
-    throw Error(codes::missing_data, "pass prune_vocabulary: the model's tokenizer is not known",
+    throw Error(codes::missing_data, "the model's tokenizer is not known",
                 "add --tokenizer vocab.txt");
   }
   VocabularyCutOptions result{options.corpus, options.tokenizer, options.characters, {}};
@@ -144,7 +144,7 @@ class PruneVocabulary : public Pass {
 
  private:
   [[noreturn]] static void refuse(const std::string& why) {
-    throw Error(codes::unsupported_model, "pass prune_vocabulary: " + why);
+    throw Error(codes::unsupported_model, why);
   }
 
   // Of one element for each token.
@@ -169,7 +169,7 @@ class PruneVocabulary : public Pass {
     }
     if (site.table->rows != cut.before) {
       throw Error(codes::tokenizer_mismatch,
-                  fmt::format("pass prune_vocabulary: the table {} has {} rows, the vocabulary {} "
+                  fmt::format("the table {} has {} rows, the vocabulary {} "
                               "tokens",
                               site.table->label, site.table->rows, cut.before));
     }

@@ -10,30 +10,23 @@
 namespace onnxpress {
 namespace {
 
+// What all presets begin with.
+constexpr std::string_view kBeginning = R"(schema = 1
+[[pass]]
+name = "fold_constants"
+[[pass]]
+name = "deduplicate"
+)";
+
 constexpr std::array kPresets{
     Preset{"lossless", "fold constants, store equal tensors once; outputs bit-identical", false,
-           R"(schema = 1
-[[pass]]
-name = "fold_constants"
-[[pass]]
-name = "deduplicate"
-)"},
+           ""},
     Preset{"fp16", "half precision, float32 where numbers would not fit", false,
-           R"(schema = 1
-[[pass]]
-name = "fold_constants"
-[[pass]]
-name = "deduplicate"
-[[pass]]
+           R"([[pass]]
 name = "cast_fp16"
 )"},
     Preset{"int8-weights", "INT8 weights and embeddings, float compute", false,
-           R"(schema = 1
-[[pass]]
-name = "fold_constants"
-[[pass]]
-name = "deduplicate"
-[[pass]]
+           R"([[pass]]
 name = "quantize_embeddings"
 [[pass]]
 name = "quantize_weights"
@@ -41,12 +34,7 @@ method = "rtn"
 symmetric = false
 )"},
     Preset{"int8-dynamic", "INT8 weights, embeddings and products, ranges at run time", false,
-           R"(schema = 1
-[[pass]]
-name = "fold_constants"
-[[pass]]
-name = "deduplicate"
-[[pass]]
+           R"([[pass]]
 name = "smooth"
 insert_mul = true
 [[pass]]
@@ -56,12 +44,7 @@ name = "quantize_dynamic"
 gated = "float"
 )"},
     Preset{"int8", "INT8 weights, embeddings and products, ranges from data", true,
-           R"(schema = 1
-[[pass]]
-name = "fold_constants"
-[[pass]]
-name = "deduplicate"
-[[pass]]
+           R"([[pass]]
 name = "smooth"
 [[pass]]
 name = "quantize_embeddings"
@@ -72,12 +55,7 @@ name = "quantize_static"
         "prune",
         "a fifth of the heads and a quarter of the feed-forward neurons cut out, the rest refitted",
         true,
-        R"(schema = 1
-[[pass]]
-name = "fold_constants"
-[[pass]]
-name = "deduplicate"
-[[pass]]
+        R"([[pass]]
 name = "prune_heads"
 ratio = 0.2
 [[pass]]
@@ -87,12 +65,7 @@ ratio = 0.25
 name = "fit_head"
 )"},
     Preset{"tiny", "as prune, then INT4 weights and embeddings in groups of 32", true,
-           R"(schema = 1
-[[pass]]
-name = "fold_constants"
-[[pass]]
-name = "deduplicate"
-[[pass]]
+           R"([[pass]]
 name = "prune_heads"
 ratio = 0.2
 [[pass]]
@@ -113,12 +86,7 @@ symmetric = false
 )"},
     Preset{"lowrank",
            "weights as two thin factors where that pays, then INT8 weights and embeddings", true,
-           R"(schema = 1
-[[pass]]
-name = "fold_constants"
-[[pass]]
-name = "deduplicate"
-[[pass]]
+           R"([[pass]]
 name = "low_rank"
 [[pass]]
 name = "quantize_embeddings"
@@ -130,12 +98,7 @@ symmetric = false
     Preset{"int4",
            "INT4 weights in groups of 32, INT8 embeddings; GPTQ where there are data, else HQQ",
            false,
-           R"(schema = 1
-[[pass]]
-name = "fold_constants"
-[[pass]]
-name = "deduplicate"
-[[pass]]
+           R"([[pass]]
 name = "quantize_embeddings"
 [[pass]]
 name = "quantize_weights"
@@ -144,12 +107,7 @@ group = 32
 symmetric = false
 )"},
     Preset{"int4-gptq", "INT4 weights by GPTQ in groups of 32, INT8 embeddings", true,
-           R"(schema = 1
-[[pass]]
-name = "fold_constants"
-[[pass]]
-name = "deduplicate"
-[[pass]]
+           R"([[pass]]
 name = "quantize_embeddings"
 [[pass]]
 name = "quantize_weights"
@@ -160,12 +118,7 @@ symmetric = false
 )"},
     Preset{"int4-awq", "INT4 weights by AWQ where scales fold exactly, else GPTQ; INT8 embeddings",
            true,
-           R"(schema = 1
-[[pass]]
-name = "fold_constants"
-[[pass]]
-name = "deduplicate"
-[[pass]]
+           R"([[pass]]
 name = "smooth"
 method = "awq"
 symmetric = false
@@ -195,7 +148,8 @@ std::vector<std::string> preset_names() {
 Recipe preset_recipe(std::string_view name) {
   for (const Preset& preset : kPresets) {
     if (preset.name != name) continue;
-    Recipe recipe = parse_recipe(preset.toml, fmt::format("preset {}", name));
+    Recipe recipe = parse_recipe(fmt::format("{}{}", kBeginning, preset.passes),
+                                 fmt::format("preset {}", name));
     recipe.name = preset.name;
     return recipe;
   }

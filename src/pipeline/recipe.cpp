@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "onnxpress/nearest.h"
 #include "passes/registry.h"
+#include "pipeline/option_paths.h"
 
 namespace onnxpress {
 
@@ -51,7 +52,7 @@ std::string hash(const Recipe& recipe) {
   return sha256(std::as_bytes(std::span(text)));
 }
 
-void set_option(Recipe& recipe, std::string_view assignment) {
+void set_option(Recipe& recipe, std::string_view assignment, const std::filesystem::path& folder) {
   const std::size_t equals = assignment.find('=');
   const std::size_t dot = assignment.substr(0, equals).find('.');
   if (equals == std::string_view::npos || dot == std::string_view::npos) {
@@ -68,7 +69,8 @@ void set_option(Recipe& recipe, std::string_view assignment) {
     throw Error(codes::unknown_name, fmt::format("pass {} has no option \"{}\"", name, key),
                 did_you_mean(key, known));
   }
-  const OptionValue value = parse_option(*option, assignment.substr(equals + 1));
+  OptionValue value = parse_option(*option, assignment.substr(equals + 1));
+  if (is_path(key)) value = path_in_recipe(folder, std::get<std::string>(value));
   bool found = false;
   std::vector<std::string> used;
   for (RecipePass& pass : recipe.passes) {

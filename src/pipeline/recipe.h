@@ -55,9 +55,10 @@ struct Recipe {
 // SHA-256 of to_toml(): equal for recipes that do the same, whatever their files look like.
 [[nodiscard]] std::string hash(const Recipe& recipe);
 
-// Applies "pass.key=value" to every pass of that name. Throws Error (usage_error, unknown_name,
-// bad_option).
-void set_option(Recipe& recipe, std::string_view assignment);
+// Applies "pass.key=value" to every pass of that name. A path counts from here, and is written as
+// one of a recipe in `folder`. Throws Error (usage_error, unknown_name, bad_option).
+void set_option(Recipe& recipe, std::string_view assignment,
+                const std::filesystem::path& folder = {});
 // Gives an option of that name a value in every pass that has it and was not given one.
 void set_default(Recipe& recipe, std::string_view option, const OptionValue& value);
 // Adds globs to the option "include" or "exclude" of every pass that has it. Throws Error
@@ -69,7 +70,7 @@ struct Preset {
   std::string_view name;
   std::string_view summary;
   bool needs_data = false;
-  std::string_view toml;
+  std::string_view passes;  // those behind fold_constants and deduplicate, as TOML
 };
 inline constexpr std::string_view kDefaultPreset = "int8-weights";
 [[nodiscard]] std::span<const Preset> all_presets();

@@ -17,11 +17,10 @@
 #include "passes/registry.h"
 #include "passes/selection.h"
 #include "passes/weight_bytes.h"
+#include "pipeline/option_paths.h"
 
 namespace onnxpress {
 namespace {
-
-constexpr std::string_view kLatencyTable = "latency_table";
 
 // "37 of 38 units: INT8 per channel (kept: 1)"
 std::string summarize(const PassReport& report) {
@@ -53,19 +52,21 @@ void set_metadata(Model& model, std::string_view key, const std::string& value) 
   }
 }
 
-// Codes can't be cut, factored or fitted, and refits fill zeros: passes that do this come before
-// those that round all linear units or make them sparse. One that rounds some of them only may come
-// first; the passes themselves say which units are left.
+// Codes can't be cut, factored or fitted, and refits and factors fill zeros: passes that do this
+// come before those that round all linear units or make them sparse. One that rounds some of them
+// only may come first; the passes themselves say which units are left.
 void require_order(const Recipe& recipe) {
   const RecipePass* rounded = nullptr;
   const RecipePass* sparse = nullptr;
   for (const RecipePass& pass : recipe.passes) {
     if (pass.name == "prune_weights") sparse = &pass;
-    if (sparse != nullptr && (pass.name == "prune_heads" || pass.name == "prune_neurons")) {
-      throw Error(codes::bad_recipe,
-                  fmt::format("pass {} comes after {}, whose zeros its refit would fill", pass.name,
-                              sparse->name),
-                  fmt::format("move {} in front of {}", pass.name, sparse->name));
+    const bool fills =
+        pass.name == "prune_heads" || pass.name == "prune_neurons" || pass.name == "low_rank";
+    if (sparse != nullptr && fills) {
+      throw Error(
+          codes::bad_recipe,
+          fmt::format("pass {} comes after {}, whose zeros it would fill", pass.name, sparse->name),
+          fmt::format("move {} in front of {}", pass.name, sparse->name));
     }
     const bool some_only = pass.options.contains("include") || pass.options.contains("exclude");
     if (pass.name.starts_with("quantize_") && pass.name != "quantize_embeddings" && !some_only) {
@@ -125,14 +126,8 @@ class Runner {
  private:
   static bool is_quantizer(const RecipePass& pass) { return pass.name.starts_with("quantize_"); }
 
-  // With paths that count from the recipe's folder.
   [[nodiscard]] std::unique_ptr<Pass> made(const RecipePass& pass) const {
-    OptionValues options = pass.options;
-    if (const auto at = options.find(kLatencyTable); at != options.end()) {
-      auto& path = std::get<std::string>(at->second);
-      if (!path.empty()) path = (options_.folder / path).string();
-    }
-    return make_pass(pass.name, options);
+    return make_pass(pass.name, paths_from_here(options_.folder, pass.options));
   }
 
   void report_progress(double done) const {

@@ -29,7 +29,7 @@ struct RunOptions {
   // Weights that are not finite, and a quantized model with nothing left to quantize, are errors.
   bool strict = false;
   bool keep_opset = false;  // refuse a pass that needs a newer opset, instead of raising the model
-  // Where the recipe lies: what latency_table counts from. Not part of the recipe or its hash.
+  // Where the recipe lies: what its paths count from. Not part of the recipe or its hash.
   std::filesystem::path folder{};
   const Calibration* calibration = nullptr;  // samples for the passes that look at data
   std::function<void(const Progress&)> progress{};

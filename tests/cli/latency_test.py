@@ -96,7 +96,12 @@ class Latency(CliTest):
         refuse(5, "E0201", 'budget = "latency"', 'latency_table = "no_such.tsv"', words="no_such.tsv")
         self.table.write_text("sentence\tlabel\nfine\t1\n", encoding="utf8")
         refuse(3, "E0501", 'budget = "latency"', 'latency_table = "latency.tsv"', words="columns")
-        self.fail_with(2, "E0003", "sensitivity", MODEL, "--latency-table", "y.tsv", "--latency-shape", "128")
+        words = ("sensitivity", MODEL, "--latency-table")
+        for shape in ("128", "1x0"):
+            result = self.fail_with(2, "E0003", *words, "y.tsv", "--latency-shape", shape)
+            self.assertIn("latency_shape", result.err)
+        self.assertIn("empty", self.fail_with(2, "E0003", *words, "").err)
+        self.fail_with(2, "E0001", "sensitivity", MODEL, "--latency-shape", "1x8")  # of no table
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ class Pruning(CliTest):
     def refuse(self, code, error, *passes, words=""):
         result = self.fail_with(code, error, "compress", VIT, "-o", "x.onnx", "--recipe", self.recipe(*passes))
         self.assertIn(words, result.err)
+        self.assertLessEqual(result.err.count(f"pass {passes[-1][0]}"), 1, result.err)
 
     def test_ratios_that_leave_all_or_nothing(self):
         for name in PASSES:
@@ -52,9 +53,10 @@ class Pruning(CliTest):
                     result = self.fail_with(4, "E0404", "compress", "quantized.onnx", "-o", "x.onnx", "--recipe",
                                             self.recipe((name, "")))
                     self.assertIn("prune before quantizing", result.err)
+                    self.assertEqual(result.err.count(f"pass {name}"), 1, result.err)
 
     def test_sparse_weights_come_behind(self):
-        for name in PASSES:
+        for name in (*PASSES, "low_rank"):
             self.refuse(2, "E0004", ("prune_weights", ""), (name, ""), words="zeros")
 
     def test_presets_that_refit_need_samples(self):

@@ -78,6 +78,20 @@ class Usage(CliTest):
         recipe.write_text(text.format("recipes/dev.tsv"))
         self.fail_with(5, "E0201", "compress", VIT, "-o", "y.onnx", "--recipe", recipe)
 
+    def test_options_that_are_paths_count_from_the_recipe_or_from_here(self):
+        folder = self.folder / "recipes"
+        folder.mkdir()
+        recipe = folder / "r.toml"
+        words = ("compress", MODELS / "sst2-minilm-l3", "-o", "x.onnx", "--recipe", recipe)
+        for option, others in (("prune_heads.latency_table", 'budget = "latency"'), ("prune_vocabulary.corpus", ""),
+                               ("prune_vocabulary.tokenizer", 'corpus = "r.toml"')):
+            with self.subTest(option):
+                name, key = option.split(".")
+                recipe.write_text(f'schema = 1\n[[pass]]\nname = "{name}"\n{key} = "no.txt"\n{others}\n')
+                self.assertIn("recipes/no.txt", self.fail_with(5, "E0201", *words).err)
+                flag = self.fail_with(5, "E0201", *words, "--set", f"{option}=no.txt").err
+                self.assertIn("recipes/../no.txt", flag)
+
     def test_keep_opset_refuses_what_needs_a_newer_one(self):
         words = ("compress", MODELS / "gpt-shakespeare", "-o", "x.onnx", "--preset", "int4",
                  "--set", "quantize_weights.storage=qdq")

@@ -144,6 +144,9 @@ class Sensitivity(CliTest):
         for kind in ("layers", "units", "heads,layers"):
             self.fail_with(2, "E0006", "sensitivity", vit, "--kind", kind)
         self.assertIn("heads", self.fail_with(2, "E0002", "sensitivity", vit, "--kind", "head").err)
+        for kind in (",", "", "heads,", ",heads", "heads,,neurons"):
+            result = self.fail_with(2, "E0002", "sensitivity", vit, "--kind", kind, "--threads", 1)
+            self.assertIn("one of: layers, units, heads, neurons", result.err)
         self.fail_with(5, "E0201", "sensitivity", "no_such.onnx", "--data", "x.npz")
         self.fail_with(5, "E0201", "sensitivity", vit, "--data", "no_such.npz")
 

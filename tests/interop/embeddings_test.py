@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import onnx
-from harness import ROOT, Checks, Program, arguments, batches, model_path, ort_run, ort_session
+from harness import ROOT, Checks, Program, arguments, batches, difference_to_ort, model_path
 
 FORMS = {
     "INT4 group 32": {"bits": 4, "group": 32},
@@ -59,13 +59,7 @@ def main():
             codes = [made_by[n.input[1]].input[0] for n in heads]
             checks.that(len(heads) == 1 and set(codes) <= lookups,
                         f"{args.model} {form}: {codes} is read by the head and by a lookup")
-        session = ort_session(out)
-        worst = 0.0
-        for inputs in inputs_list:
-            theirs, ours = ort_run(session, inputs), program.run(out, inputs)
-            for key, value in theirs.items():
-                worst = max(worst, float(np.abs(value - ours[key]).max()) /
-                            max(1.0, float(value.std())))
+        worst = difference_to_ort(program, out, inputs_list)
         limit = CLOSE["float32" if "scales" in options else "auto"]
         checks.that(worst <= limit, f"{args.model} {form}: outputs differ by {worst:.1e}")
     checks.finish()

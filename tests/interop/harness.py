@@ -182,5 +182,15 @@ def calibration_words(program, name, path, samples=16):
     return ["--data", path.parent / "calibration.npz", *few]
 
 
+def difference_to_ort(program, path, inputs_list):
+    """The largest difference between our outputs and ONNX Runtime's, as a share of max(1, std)."""
+    session, worst = ort_session(path), 0.0
+    for inputs in inputs_list:
+        ours = program.run(path, inputs)
+        for key, value in ort_run(session, inputs).items():
+            worst = max(worst, float(np.abs(value - ours[key]).max(initial=0.0)) / max(1.0, float(value.std())))
+    return worst
+
+
 def metric(metrics, name):
     return next((m["value"] for m in metrics if m["name"] == name), None)

@@ -2,7 +2,7 @@
 """Low-rank weights, low-rank corrections and sparse weights load in ONNX Runtime and compute there what they
 compute in our executor: all of them multiply in float32."""
 import numpy as np
-from harness import (Checks, Program, arguments, batches, calibration_words, model_path, ort_run, ort_session)
+from harness import Checks, Program, arguments, batches, calibration_words, difference_to_ort, model_path
 
 RECIPES = {
     "low rank by bytes": ("low_rank", {"by": '"bytes"', "ratio": 0.7}),
@@ -37,11 +37,7 @@ def main():
         units = [u for u in document["passes"][-1]["units"] if u["decision"] == "change"]
         if name in MUST_CHANGE:
             checks.that(bool(units), f"{args.model} {name}: {len(units)} units changed")
-        session, worst = ort_session(out), 0.0
-        for inputs in inputs_list:
-            ours = program.run(out, inputs)
-            for key, value in ort_run(session, inputs).items():
-                worst = max(worst, float(np.abs(value - ours[key]).max(initial=0.0)) / max(1.0, float(value.std())))
+        worst = difference_to_ort(program, out, inputs_list)
         checks.that(worst <= CLOSE, f"{args.model} {name}: {len(units)} units, largest difference to ONNX Runtime "
                     f"{worst:.1e} x max(1, std), at most {CLOSE}")
     checks.finish()

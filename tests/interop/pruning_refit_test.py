@@ -3,8 +3,7 @@
 computes in our executor, and refitting leaves at most 0.65 of the cut layers' held-out output error."""
 import math
 
-import numpy as np
-from harness import Checks, Program, arguments, batches, calibration_words, model_path, ort_run, ort_session
+from harness import Checks, Program, arguments, batches, calibration_words, difference_to_ort, model_path
 
 RECIPES = {
     "heads": [("prune_heads", {"ratio": 0.2, "scores": '"obs"'})],
@@ -41,11 +40,7 @@ def main():
         checks.that(mean <= limit, f"{args.model} {name}: refitting {len(shares)} layers leaves {mean:.3f} of the "
                     f"held-out output error, at most {limit}")
         checks.that(max(shares, default=2) <= 1, f"{args.model} {name}: and nowhere more than before")
-        session, worst = ort_session(out), 0.0
-        for inputs in inputs_list:
-            ours = program.run(out, inputs)
-            for key, value in ort_run(session, inputs).items():
-                worst = max(worst, float(np.abs(value - ours[key]).max(initial=0.0)) / max(1.0, float(value.std())))
+        worst = difference_to_ort(program, out, inputs_list)
         checks.that(worst <= CLOSE, f"{args.model} {name}: largest difference to ONNX Runtime {worst:.1e} x "
                     f"max(1, std), at most {CLOSE}")
     checks.finish()

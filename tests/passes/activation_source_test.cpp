@@ -134,12 +134,12 @@ TEST(ActivationSource, GptqOnAFileStartsAsGptqOnData) {
 
 TEST(ActivationSource, StaticInt8OnAFileStaysCloseToTheOriginal) {
   const Model before = test::small_gpt();
-  const CalibrationSet set(test::sentences(6, 60), input_specs(before.graph), 6);
+  const CalibrationSet set(test::sentences(128, 60), input_specs(before.graph), 128);
   Model model = before;
   EXPECT_GT(run(model, "quantize_static", from_file(before)).changed, 0U);
   EXPECT_LT(test::relative_difference(test::run_model(before, set.batch(0).inputs),
                                       test::run_model(model, set.batch(0).inputs)),
-            0.1);
+            0.1);  // it is 0.073
 }
 
 TEST(ActivationSource, SaysWhatAFileLacks) {

@@ -15,22 +15,6 @@ namespace {
 using namespace test;  // NOLINT: the builder's and the fixture's short names
 using testing::HasSubstr;
 
-// Two blocks with 4 heads and 64 neurons each.
-Model two_blocks() {
-  Builder b;
-  const auto block = [&](ValueId x) {
-    const auto part = [&] { return b.split_heads(b.linear(x, 24, 24), 4, 6); };
-    const ValueId query = part();
-    const ValueId key = part();
-    const ValueId context = b.attend(query, key, part(), 0.4F);
-    const ValueId state = b.add(x, b.linear(b.join_heads(context, 24), 24, 24));
-    return b.feed_forward(state, 24, 64);
-  };
-  const ValueId x = b.state(24);
-  b.output(block(block(x)));
-  return model_of(b.graph);
-}
-
 // ms[layer][units that stay - 1]
 std::string table_of(const Model& model, PrunableKind kind,
                      const std::vector<std::vector<double>>& ms) {
@@ -56,25 +40,13 @@ OptionValues by_latency(double ratio, const std::string& table) {
   return {{"ratio", ratio}, {"budget", std::string("latency")}, {"latency_table", table}};
 }
 
-std::pair<std::string, std::string> error_of(std::string_view pass, const OptionValues& options) {
-  Model model = two_blocks();
-  const std::string before = to_text(model.graph);
-  try {
-    run_pass(model, pass, options);
-  } catch (const Error& error) {
-    EXPECT_EQ(to_text(model.graph), before);
-    return {std::string(error.code()), error.what()};
-  }
-  return {};
-}
-
 TEST(PruneBudget, HeadsGoWhereTheTableSaysThatTheySave) {
-  Model model = two_blocks();
+  Model model = two_blocks(64);
   const std::string only_second = table_of(model, PrunableKind::heads, {{10, 10, 10}, {8, 9, 10}});
   run_pass(model, "prune_heads", by_latency(0.1, only_second));
   EXPECT_EQ(units_left(model, PrunableKind::heads), (std::vector<std::int64_t>{4, 2}));
 
-  model = two_blocks();
+  model = two_blocks(64);
   const std::string all_or_nothing =
       table_of(model, PrunableKind::heads, {{9, 10, 10}, {10, 10, 10}});
   run_pass(model, "prune_heads", by_latency(0.05, all_or_nothing));
@@ -82,7 +54,7 @@ TEST(PruneBudget, HeadsGoWhereTheTableSaysThatTheySave) {
 }
 
 TEST(PruneBudget, NeuronsGoByTheTableToo) {
-  Model model = two_blocks();
+  Model model = two_blocks(64);
   const std::string table =
       table_of(model, PrunableKind::neurons, {{9.5}, {6}});  // with 1 of 64 neurons
   run_pass(model, "prune_neurons", by_latency(0.15, table));
@@ -91,10 +63,10 @@ TEST(PruneBudget, NeuronsGoByTheTableToo) {
 }
 
 TEST(PruneBudget, TheSameTableGivesTheSameModel) {
-  Model a = two_blocks();
+  Model a = two_blocks(64);
   const std::string table = table_of(a, PrunableKind::heads, {{8, 9, 9.9}, {8, 9, 9.9}});
   run_pass(a, "prune_heads", by_latency(0.2, table));
-  Model b = two_blocks();
+  Model b = two_blocks(64);
   run_pass(b, "prune_heads", by_latency(0.2, table));
   EXPECT_EQ(to_text(a.graph), to_text(b.graph));
 }
@@ -102,7 +74,7 @@ TEST(PruneBudget, TheSameTableGivesTheSameModel) {
 TEST(PruneBudget, AtLeastThatShareOfTheBytesGoes) {
   for (const char* pass : {"prune_heads", "prune_neurons"}) {
     for (const double ratio : {0.05, 0.1, 0.2}) {
-      Model model = two_blocks();
+      Model model = two_blocks(64);
       const auto before = static_cast<double>(weight_bytes(model.graph));
       run_pass(model, pass, {{"ratio", ratio}, {"budget", std::string("size")}});
       const double gone = 1 - static_cast<double>(weight_bytes(model.graph)) / before;
@@ -114,19 +86,19 @@ TEST(PruneBudget, AtLeastThatShareOfTheBytesGoes) {
 
 TEST(PruneBudget, MoreThanTheLayersHoldIsRefusedWithTheMost) {
   const auto [size, text] =
-      error_of("prune_heads", {{"ratio", 0.9}, {"budget", std::string("size")}});
+      error_of(two_blocks(64), "prune_heads", {{"ratio", 0.9}, {"budget", std::string("size")}});
   EXPECT_EQ(size, "E0003");
   EXPECT_THAT(text, HasSubstr("the heads of 2 layers hold"));
   const std::string table =
-      table_of(two_blocks(), PrunableKind::heads, {{9, 9.5, 10}, {9, 9.5, 10}});
-  const auto [latency, why] = error_of("prune_heads", by_latency(0.3, table));
+      table_of(two_blocks(64), PrunableKind::heads, {{9, 9.5, 10}, {9, 9.5, 10}});
+  const auto [latency, why] = error_of(two_blocks(64), "prune_heads", by_latency(0.3, table));
   EXPECT_EQ(latency, "E0003");
   EXPECT_THAT(why, HasSubstr("hold 2 ms, a ratio of 0.200"));
-  EXPECT_EQ(error_of("prune_heads", by_latency(0.2, table)).first, "");
+  EXPECT_EQ(error_of(two_blocks(64), "prune_heads", by_latency(0.2, table)).first, "");
 }
 
 TEST(PruneBudget, OptionsThatContradictEachOther) {
-  const std::string table = table_of(two_blocks(), PrunableKind::heads, {{9}, {9}});
+  const std::string table = table_of(two_blocks(64), PrunableKind::heads, {{9}, {9}});
   const std::string size = "size";
   const std::string latency = "latency";
   for (const OptionValues& options : std::vector<OptionValues>{
@@ -137,11 +109,11 @@ TEST(PruneBudget, OptionsThatContradictEachOther) {
            {{"budget", latency}, {"latency_shape", std::string("128")}},
            {{"budget", latency}, {"latency_table", table}, {"latency_shape", std::string("8x128")}},
        }) {
-    EXPECT_EQ(error_of("prune_heads", options).first, "E0003");
+    EXPECT_EQ(error_of(two_blocks(64), "prune_heads", options).first, "E0003");
   }
-  EXPECT_EQ(error_of("prune_heads", by_latency(0.1, "no_such.tsv")).first, "E0201");
+  EXPECT_EQ(error_of(two_blocks(64), "prune_heads", by_latency(0.1, "no_such.tsv")).first, "E0201");
   // It has no rows for neurons.
-  EXPECT_EQ(error_of("prune_neurons", by_latency(0.1, table)).first, "E0501");
+  EXPECT_EQ(error_of(two_blocks(64), "prune_neurons", by_latency(0.1, table)).first, "E0501");
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ double sqnr_db(const Tensor& expected, const Tensor& actual) {
 std::vector<Preset> presets_of_linear_units() {
   std::vector<Preset> presets;
   for (const Preset& preset : all_presets()) {
-    if (preset.toml.find("prune_heads") == std::string_view::npos) presets.push_back(preset);
+    if (preset.passes.find("prune_heads") == std::string_view::npos) presets.push_back(preset);
   }
   return presets;
 }

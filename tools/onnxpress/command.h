@@ -55,6 +55,7 @@ std::unique_ptr<Command> add_tokenize(CLI::App& program);
 std::unique_ptr<Command> add_passes(CLI::App& program);
 std::unique_ptr<Command> add_explain(CLI::App& program);
 std::unique_ptr<Command> add_doctor(CLI::App& program);
+std::unique_ptr<Command> add_sensitivity(CLI::App& program);
 
 // Flags that mean the same on every verb that has them.
 void add_output_flags(Command& command);

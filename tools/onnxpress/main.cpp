@@ -8,7 +8,6 @@
 
 #include "command.h"
 #include "report_file.h"
-#include "sensitivity.h"
 #include "signals.h"
 #include "terminal.h"
 #include "usage.h"

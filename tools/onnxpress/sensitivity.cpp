@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 
-#include "onnxpress/sensitivity.h"
-#include "sensitivity.h"
-#include "usage.h"
+#include "command.h"
 
 namespace onnxpress::cli {
 namespace {
@@ -19,6 +18,17 @@ class Sensitivity final : public Command {
   }
 };
 
+// Names between commas, empty ones, too: they are refused like all that are no kind.
+void add_kinds(const std::vector<std::string>& lists, std::vector<std::string>& kinds) {
+  for (const std::string& list : lists) {
+    for (std::size_t start = 0; start <= list.size();) {
+      const std::size_t end = std::min(list.find(',', start), list.size());
+      kinds.push_back(list.substr(start, end - start));
+      start = end + 1;
+    }
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<Command> add_sensitivity(CLI::App& program) {
@@ -27,17 +37,20 @@ std::unique_ptr<Command> add_sensitivity(CLI::App& program) {
   auto command = std::make_unique<Sensitivity>(app);
   SensitivityRequest& request = command->request;
   app->add_option("MODEL", request.model, "an .onnx file or a folder");
-  app->add_option("--kind", request.kinds,
-                  "layers, units, heads or neurons (repeatable, or with commas; default: all)")
+  app->add_option_function<std::vector<std::string>>(
+         "--kind", [&request](const auto& lists) { add_kinds(lists, request.kinds); },
+         "layers, units, heads or neurons (repeatable, or with commas; default: all)")
       ->type_name("KIND")
-      ->delimiter(',')
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app->add_option("--latency-table", request.latency_table,
-                  "also time the model with fewer heads and neurons, for budget = latency")
-      ->type_name("FILE.tsv");
+  CLI::Option* table =
+      app->add_option("--latency-table", request.latency_table,
+                      "also time the model with fewer heads and neurons, for budget = latency")
+          ->type_name("FILE.tsv")
+          ->check([](const std::string& path) { return path.empty() ? "the name is empty" : ""; });
   app->add_option("--latency-shape", request.latency_shape, "batch and tokens of these runs")
       ->type_name("BxT")
+      ->needs(table)
       ->capture_default_str();
   app->add_flag("-f,--force", request.force, "replace the table if it exists");
   add_data_flags(*app, request.data);

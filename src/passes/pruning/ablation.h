@@ -30,7 +30,7 @@ class AblationRun {
   void restart();
   void advance(const Model& working, ValueId border);
   [[nodiscard]] double measure(const Model& variant);
-  // "mean KL of logits", "relative change of the outputs"
+  // The mean KL of logits; otherwise the relative change of the outputs.
   [[nodiscard]] bool measures_kl() const { return kl_; }
 
  private:
@@ -41,7 +41,7 @@ class AblationRun {
   };
   // Rows of a batch that are compared.
   [[nodiscard]] std::vector<std::size_t> chosen(const Activations& a) const;
-  // The logits of a batch, divided by the temperature.
+  // An output of a batch: logits divided by the temperature, others as they are.
   [[nodiscard]] std::vector<float> softened(const Activations& a) const;
   void find_outputs();
 

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "base/error_codes.h"
@@ -32,6 +33,7 @@ std::optional<Number> number_in(std::string_view text) {
   return number;
 }
 
+// No tokens: the table of a model that takes none says so.
 std::optional<InputSizes> sizes_in(std::string_view text) {
   const std::size_t cross = text.find('x');
   if (cross == std::string_view::npos) return std::nullopt;
@@ -55,9 +57,9 @@ double time_at(const std::map<std::int64_t, double>& by_kept, std::int64_t kept)
 }  // namespace
 
 InputSizes parse_sizes(std::string_view text) {
-  if (const auto sizes = sizes_in(text)) return *sizes;
+  if (const auto sizes = sizes_in(text); sizes && sizes->sequence > 0) return *sizes;
   throw Error(codes::bad_option, fmt::format("latency_shape can't be \"{}\"", text),
-              "give batch and tokens, e.g. 1x128");
+              "give batch and tokens, at least 1 of each, e.g. 1x128");
 }
 
 std::string table_label(const PrunableLayer& layer) {
@@ -121,6 +123,7 @@ LatencyTable read_latency_table(const std::filesystem::path& path) {
   constexpr std::size_t kind = 0, block = 1, kept = 2, ms = 3;
   LatencyTable table;
   table.source = path.string();
+  std::map<std::tuple<std::string, std::string, std::int64_t>, std::int64_t> lines;
   for (const Table::Row& row : file.rows) {
     const std::string where = fmt::format("{}:{}", file.source, row.line);
     const auto time = number_in<double>(file.cell(row, ms));
@@ -146,6 +149,12 @@ LatencyTable read_latency_table(const std::filesystem::path& path) {
     const auto count = number_in<std::int64_t>(file.cell(row, kept));
     if (!count || *count < 1) {
       refuse(where, fmt::format("\"{}\" is no number of {} that stay", file.cell(row, kept), what));
+    }
+    const auto [same, added] =
+        lines.emplace(std::tuple(what, file.cell(row, block), *count), row.line);
+    if (!added) {
+      refuse(where, fmt::format("line {} says already how long it takes with {} {} of {}",
+                                same->second, *count, what, file.cell(row, block)));
     }
     table.rows.push_back({what == "heads" ? PrunableKind::heads : PrunableKind::neurons,
                           file.cell(row, block), *count, *time});

@@ -28,7 +28,7 @@ struct LatencyTable {
   std::vector<Row> rows;
 };
 
-// "1x128": batch, sequence. Throws Error (bad_option).
+// "1x128": batch, sequence, at least 1 of each. Throws Error (bad_option).
 [[nodiscard]] InputSizes parse_sizes(std::string_view text);
 [[nodiscard]] std::string to_text(const InputSizes& sizes);
 // The label of a block as it stands in a table: without control characters.

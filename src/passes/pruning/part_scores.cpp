@@ -40,8 +40,9 @@ class Scoring {
   }
 
   PartScoresOfKind run() {
-    const auto score = make_unit_score("norm", context_.graph(), context_.view());
-    for (const PrunableLayer* layer : candidates_) norms_.push_back(score->of(*layer));
+    for (const PrunableLayer* layer : candidates_) {
+      norms_.push_back(norm_scores(context_.graph(), context_.view(), *layer));
+    }
     const bool data = context_.calibration() != nullptr && context_.calibration()->set;
     if (data) {
       score_on_data();

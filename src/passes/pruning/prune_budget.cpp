@@ -64,9 +64,9 @@ PruningTarget savings_target(PrunableKind kind, const PruneOptions& options,
   }
   if (target.least <= most * (1 + kRounding) && most > 0) return target;
   throw Error(codes::bad_option,
-              fmt::format("pass prune_{}: ratio = {} of the model's {} is {} of {}, but the {} of "
+              fmt::format("ratio = {} of the model's {} is {} of {}, but the {} of "
                           "{} layers hold {}, a ratio of {:.3f}",
-                          name(kind), options.ratio, options.budget, amount(options, target.least),
+                          options.ratio, options.budget, amount(options, target.least),
                           amount(options, savings.total), name(kind), scored.size(),
                           amount(options, most), most / savings.total),
               "give a smaller ratio");

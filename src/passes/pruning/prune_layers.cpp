@@ -31,6 +31,10 @@ std::string_view one(PrunableKind kind) {
   return kind == PrunableKind::heads ? "head" : "neuron";
 }
 
+std::string counted(std::int64_t count, PrunableKind kind) {
+  return fmt::format("{} {}", count, count == 1 ? one(kind) : name(kind));
+}
+
 // What is done with one layer.
 struct LayerPlan {
   std::string why_not;             // "" where units go
@@ -199,7 +203,6 @@ class PruneLayers : public Pass {
       for (const PrunableReader& reader : layer.readers) labels.push_back(reader.label);
     }
     plan.unmatched_globs = selection.unmatched(labels);
-    const auto score = make_unit_score("norm", context.graph(), context.view());
     std::vector<LayerPlan> decisions(layers.size());
     std::vector<ScoredLayer> scored;
     std::vector<std::size_t> index;
@@ -212,8 +215,9 @@ class PruneLayers : public Pass {
         if (decision.why_not.empty()) decision.why_not = selection.why_not(reader.label);
       }
       if (!decision.why_not.empty()) continue;
-      ScoredLayer candidate{score->of(layer), layer.parts_per_unit,
-                            static_cast<std::int64_t>(layer.readers.size()), multiple(layer)};
+      ScoredLayer candidate{norm_scores(context.graph(), context.view(), layer),
+                            layer.parts_per_unit, static_cast<std::int64_t>(layer.readers.size()),
+                            multiple(layer)};
       if (!std::ranges::all_of(candidate.scores, [](double s) { return std::isfinite(s); })) {
         decision.why_not = "its weights hold NaN or infinity";
         plan.not_finite.push_back(layer.label());
@@ -235,7 +239,7 @@ class PruneLayers : public Pass {
       choices = choose_on_data(context, candidates, scored, target, *data_score(context),
                                [&](double done) { context.step(kShareOfChoice * done); });
     } else {
-      for (auto& kept : choose_units(scored, target, score->compares_layers())) {
+      for (auto& kept : choose_units(scored, target, false)) {
         choices.push_back({std::move(kept), {}});
       }
     }
@@ -254,19 +258,18 @@ class PruneLayers : public Pass {
 
   void refuse_model(const std::vector<PrunableLayer>& layers) const {
     if (layers.empty()) {
-      throw Error(codes::unsupported_model,
-                  fmt::format("pass prune_{}: the model has no {} block", name(kind_), block()));
+      throw Error(codes::unsupported_model, fmt::format("the model has no {} block", block()));
     }
     for (const PrunableLayer& layer : layers) {
       if (layer.possible()) return;
     }
     const bool quantized = layers.front().quantized;
-    throw Error(
-        quantized ? codes::already_quantized : codes::unsupported_model,
-        fmt::format("pass prune_{}: none of {} {} blocks can be pruned; {}: {}", name(kind_),
-                    layers.size(), block(), layers.front().label(), layers.front().why_not),
-        quantized ? "put the pruning pass first in the recipe, or start from the float model"
-                  : "see onnxpress inspect --explain");
+    throw Error(quantized ? codes::already_quantized : codes::unsupported_model,
+                fmt::format("none of {} {} blocks can be pruned; {}: {}", layers.size(), block(),
+                            layers.front().label(), layers.front().why_not),
+                quantized
+                    ? "put the pruning pass first in the recipe, or start from the float model"
+                    : "see onnxpress inspect --explain");
   }
 
   [[nodiscard]] std::string_view block() const {
@@ -287,27 +290,26 @@ class PruneLayers : public Pass {
       const std::int64_t parts = units * scored[k].parts_per_unit;
       removable += (units - 1) * scored[k].all_parts_per_unit();
       if (options_.scope == "layer" && options_.count > parts - scored[k].parts_per_unit) {
-        refuse_count(fmt::format("{} has {} {}", layers[index[k]].label(), parts, name(kind_)));
+        refuse_count(fmt::format("{} has {}", layers[index[k]].label(), counted(parts, kind_)));
       }
     }
     if (options_.scope != "layer" && options_.count > removable) {
-      refuse_count(fmt::format("at most {} {} can go", removable, name(kind_)));
+      refuse_count(fmt::format("at most {} can go", counted(removable, kind_)));
     }
   }
 
   void refuse_count(const std::string& why) const {
-    throw Error(
-        codes::bad_option,
-        fmt::format("pass prune_{}: count = {}, but {} and each layer keeps at least one {}",
-                    name(kind_), options_.count, why, one(kind_)),
-        "give a smaller count");
+    throw Error(codes::bad_option,
+                fmt::format("count = {}, but {} and each layer keeps at least one {}",
+                            options_.count, why, one(kind_)),
+                "give a smaller count");
   }
 
   [[nodiscard]] std::string nothing(const ScoredLayer& layer) const {
     if (options_.budget != "units") return "others lose less for what they save";
     if (options_.scope == "global" && layer.multiple_of == 1) return "others have lower scores";
-    return fmt::format("less than one step of {} {} would go",
-                       layer.parts_per_unit * layer.multiple_of, one(kind_));
+    return fmt::format("less than one step of {} would go",
+                       counted(layer.parts_per_unit * layer.multiple_of, kind_));
   }
 
   // What is done is found out on data: no bytes are promised.
@@ -374,7 +376,8 @@ class PruneLayers : public Pass {
     }
     const std::int64_t all = layer.units * layer.parts_per_unit;
     if (kind_ == PrunableKind::neurons || gone.size() > kMostNamed) {
-      return fmt::format("{} of {} {} go", gone.size(), all, name(kind_));
+      return fmt::format("{} of {} {} go{}", gone.size(), all, name(kind_),
+                         gone.size() == 1 ? "es" : "");
     }
     return fmt::format("{} {} of {} go{}", gone.size() == 1 ? "head" : "heads",
                        fmt::join(gone, ", "), all, gone.size() == 1 ? "es" : "");

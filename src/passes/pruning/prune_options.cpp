@@ -4,7 +4,6 @@
 #include "base/error_codes.h"
 #include "passes/pruning/latency_table.h"
 #include "passes/pruning/prune_layers.h"
-#include "passes/pruning/unit_scores.h"
 
 namespace onnxpress {
 
@@ -23,7 +22,8 @@ OptionTable<PruneOptions> prune_option_table(PrunableKind kind) {
        &PruneOptions::scope,
        "the lowest scores of the whole model go, or of each layer",
        {"global", "layer"}},
-      {"scores", &PruneOptions::scores,
+      {"scores",
+       &PruneOptions::scores,
        heads
            ? "what a head is worth. norm: of its rows of the output projection; activation: these "
              "times what it computes on data; obs: what the output loses if the other heads make "
@@ -33,7 +33,7 @@ OptionTable<PruneOptions> prune_option_table(PrunableKind kind) {
              "row, times what it computes on data; obs: what the output loses if the others make "
              "up for it; ablation: in that order, as many of each layer as cost the model's "
              "outputs least, measured; auto: ablation with data, norm without",
-       unit_score_names()},
+       {"auto", "norm", "activation", "obs", "ablation"}},
       {"refit", &PruneOptions::refit,
        "with data: fit the rows that are left, and what lies behind them, to the original's "
        "outputs, kept where that helps on held-out samples"},
@@ -55,16 +55,13 @@ OptionTable<PruneOptions> prune_option_table(PrunableKind kind) {
 }
 
 void check_options(PrunableKind kind, const PruneOptions& options) {
-  if (!(options.ratio > 0 && options.ratio < 1)) {
-    throw Error(
-        codes::bad_option,
-        fmt::format("pass prune_{}: ratio must lie between 0 and 1, both excluded, and is {}",
-                    name(kind), options.ratio),
-        "0.25 removes a quarter");
-  }
   const auto refuse = [&](const std::string& why, const std::string& hint) {
     throw Error(codes::bad_option, fmt::format("pass prune_{}: {}", name(kind), why), hint);
   };
+  if (!(options.ratio > 0 && options.ratio < 1)) {
+    refuse(fmt::format("ratio must lie between 0 and 1, both excluded, and is {}", options.ratio),
+           "0.25 removes a quarter");
+  }
   if (options.budget != "units" && options.count > 0) {
     refuse(fmt::format("count = {} counts units, but budget = {}", options.count, options.budget),
            "give a ratio instead");

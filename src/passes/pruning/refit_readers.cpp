@@ -135,7 +135,7 @@ class Refit {
   // The readers and the units behind the first of them that can be refitted, in the order of the
   // graph.
   [[nodiscard]] std::vector<NodeId> products_behind(
-      const std::vector<NodeId>& readers,
+      const std::map<NodeId, std::size_t>& readers,
       const std::function<bool(const std::string&)>& may_change) const {
     std::set<NodeId> others;
     for (const LinearUnit& unit : now_.units()) {
@@ -152,8 +152,9 @@ class Refit {
     }
     std::vector<NodeId> products;
     for (const NodeId id : original_.graph.nodes()) {
-      const bool is_reader = std::ranges::find(readers, id) != readers.end();
-      if (is_reader || (!products.empty() && others.contains(id))) products.push_back(id);
+      if (readers.contains(id) || (!products.empty() && others.contains(id))) {
+        products.push_back(id);
+      }
     }
     return products;
   }
@@ -175,11 +176,11 @@ class Refit {
       result.why_not = "the cut changed what it reads";
       return result;
     }
-    const Matrix left = weights_of(graph, unit);
-    if (left.columns != weights_of(original_.graph, old).columns) {
+    if (unit.out != old.out) {
       result.why_not = "its outputs were cut";
       return result;
     }
+    const Matrix left = weights_of(graph, unit);
     Collector collector(weights_of(original_.graph, old), left, context_.pool());
     collector.token = only_token_read(graph, unit.output);
     collect(unit.input, residual_beside(graph, unit), collector);
@@ -245,7 +246,7 @@ RefitOfReaders refit_readers(PassContext& context, const Model& original,
   std::map<NodeId, std::size_t> cut;  // place in `readers`
   for (std::size_t i = 0; i < readers.size(); ++i) cut.emplace(readers[i], i);
   Refit refit(context, original);
-  const std::vector<NodeId> products = refit.products_behind(readers, may_change);
+  const std::vector<NodeId> products = refit.products_behind(cut, may_change);
   for (std::size_t i = 0; i < products.size(); ++i) {
     done(static_cast<double>(i) / static_cast<double>(products.size()));
     ReaderRefit one = refit.run(products[i]);

@@ -31,50 +31,29 @@ std::vector<double> sums_of_squares(const Graph& graph, ValueId weight, WeightLa
   return sums;
 }
 
-// The norm of what a unit's rows of the reader can add to the residual stream; of a neuron times
-// the norm of the column that makes it.
-class NormScore : public UnitScore {
- public:
-  NormScore(const Graph& graph, const TransformerView& view) : graph_(graph), view_(view) {}
-
-  [[nodiscard]] std::vector<double> of(const PrunableLayer& layer) const override {
-    std::vector<double> scores(static_cast<std::size_t>(layer.units));
-    for (const PrunableReader& reader : layer.readers) {
-      const auto rows = sums_of_squares(graph_, reader.weight, reader.layout, true);
-      std::vector<double> columns;
-      if (reader.up) {
-        const LinearUnit& up = view_.units()[*reader.up];
-        columns = sums_of_squares(graph_, up.weight, up.layout, false);
-      }
-      for (std::size_t unit = 0; unit < scores.size(); ++unit) {
-        double sum = 0;
-        for (std::int64_t i = 0; i < layer.rows_per_unit; ++i) {
-          sum += rows[unit * static_cast<std::size_t>(layer.rows_per_unit) +
-                      static_cast<std::size_t>(i)];
-        }
-        if (!columns.empty()) sum *= columns[unit];
-        scores[unit] += std::sqrt(sum);
-      }
-    }
-    return scores;
-  }
-
- private:
-  const Graph& graph_;
-  const TransformerView& view_;
-};
-
 }  // namespace
 
-const std::vector<std::string>& unit_score_names() {
-  static const std::vector<std::string> names{"auto", "norm", "activation", "obs", "ablation"};
-  return names;
-}
-
-std::unique_ptr<UnitScore> make_unit_score(std::string_view name, const Graph& graph,
-                                           const TransformerView& view) {
-  if (name == "norm") return std::make_unique<NormScore>(graph, view);
-  throw Error(codes::unknown_name, "there is no score \"" + std::string(name) + "\"", "use norm");
+std::vector<double> norm_scores(const Graph& graph, const TransformerView& view,
+                                const PrunableLayer& layer) {
+  std::vector<double> scores(static_cast<std::size_t>(layer.units));
+  for (const PrunableReader& reader : layer.readers) {
+    const auto rows = sums_of_squares(graph, reader.weight, reader.layout, true);
+    std::vector<double> columns;
+    if (reader.up) {
+      const LinearUnit& up = view.units()[*reader.up];
+      columns = sums_of_squares(graph, up.weight, up.layout, false);
+    }
+    for (std::size_t unit = 0; unit < scores.size(); ++unit) {
+      double sum = 0;
+      for (std::int64_t i = 0; i < layer.rows_per_unit; ++i) {
+        sum += rows[unit * static_cast<std::size_t>(layer.rows_per_unit) +
+                    static_cast<std::size_t>(i)];
+      }
+      if (!columns.empty()) sum *= columns[unit];
+      scores[unit] += std::sqrt(sum);
+    }
+  }
+  return scores;
 }
 
 }  // namespace onnxpress

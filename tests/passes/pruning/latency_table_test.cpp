@@ -84,6 +84,9 @@ TEST(LatencyTable, WhatIsNoTableSaysWhere) {
   EXPECT_THAT(error_of(head + "model\tfast\t\t10\n"), HasSubstr("1x128"));
   EXPECT_THAT(error_of(head + model + "layers\ta\t1\t10\n"), HasSubstr("heads or neurons"));
   EXPECT_THAT(error_of(head + model + "heads\ta\tone\t10\n"), HasSubstr("\"one\" is no number"));
+  EXPECT_THAT(error_of(head + model + "heads\ta\t2\t9\nheads\ta\t1\t8\nheads\ta\t2\t7\n"),
+              HasSubstr(":5: line 3 says already how long it takes with 2 heads of a"));
+  EXPECT_EQ(error_of(head + model + "heads\ta\t2\t9\nneurons\ta\t2\t8\nheads\tb\t2\t7\n"), "");
   for (const char* ms : {"nan", "inf", "-1", "0", "fast", ""}) {
     EXPECT_THAT(error_of(head + model + "heads\ta\t1\t" + ms + "\n"), HasSubstr("no time")) << ms;
   }
@@ -91,7 +94,8 @@ TEST(LatencyTable, WhatIsNoTableSaysWhere) {
 
 TEST(LatencyTable, ShapesAreBatchAndTokens) {
   EXPECT_EQ(parse_sizes("8x64").batch, 8);
-  for (const char* text : {"", "128", "x", "1x", "x128", "0x128", "1x-1", "1x128 ", "1x9999999"}) {
+  for (const char* text :
+       {"", "128", "x", "1x", "x128", "0x128", "1x0", "1x-1", "1x128 ", "1x9999999"}) {
     EXPECT_THROW((void)parse_sizes(text), Error) << text;
   }
 }

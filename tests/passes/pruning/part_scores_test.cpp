@@ -55,7 +55,7 @@ TEST(PartScores, HeadsHaveAllFour) {
   }
   ASSERT_EQ(scores.parts.size(), heads);
   // What the passes choose by: the norm, and the loss of the first head, others making up for it.
-  const auto norms = make_unit_score("norm", model.graph, context.view())->of(layers.front());
+  const auto norms = norm_scores(model.graph, context.view(), layers.front());
   const LayerReader reader = readers_of(context, all).front();
   LayerMoments moments(context, model);
   const auto gram = moments.at(reader);

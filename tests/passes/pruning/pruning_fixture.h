@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "model/builder.h"
+#include "onnxpress/error.h"
 #include "passes/pruning/prunable_layers.h"
 #include "passes/run_pass.h"
 
@@ -24,6 +26,35 @@ inline Model model_of(Graph graph) {
   model.ir_version = 8;
   model.opsets = {{"", 18}, {"com.microsoft", 1}};
   return model;
+}
+
+// Two blocks with 4 heads and so many neurons each.
+inline Model two_blocks(std::int64_t neurons) {
+  Builder b;
+  const auto block = [&](ValueId x) {
+    const auto part = [&] { return b.split_heads(b.linear(x, 24, 24), 4, 6); };
+    const ValueId query = part();
+    const ValueId key = part();
+    const ValueId context = b.attend(query, key, part(), 0.4F);
+    const ValueId state = b.add(x, b.linear(b.join_heads(context, 24), 24, 24));
+    return b.feed_forward(state, 24, neurons);
+  };
+  const ValueId x = b.state(24);
+  b.output(block(block(x)));
+  return model_of(b.graph);
+}
+
+// The code and text of the error that the pass ends with; the model is then as before.
+inline std::pair<std::string, std::string> error_of(Model model, std::string_view pass,
+                                                    const OptionValues& options) {
+  const std::string before = to_text(model.graph);
+  try {
+    run_pass(model, pass, options);
+  } catch (const Error& error) {
+    EXPECT_EQ(to_text(model.graph), before);
+    return {std::string(error.code()), error.what()};
+  }
+  return {};
 }
 
 // Two sequences for each input of floats.
