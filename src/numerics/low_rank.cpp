@@ -130,6 +130,12 @@ std::vector<double> energies_on(const LowRankFactors& factors, std::span<const d
   return energy;
 }
 
+double energy_of(const Matrix& e, std::span<const double> moments, ThreadPool& pool) {
+  const Dense values = in_double(e);
+  const Dense h = Eigen::Map<const Dense>(moments.data(), e.rows, e.rows);
+  return std::max(multiply(h, values, pool).cwiseProduct(values).sum(), 0.0);
+}
+
 std::int64_t rank_for_share(std::span<const double> energy, double share) {
   const double wanted = share * std::accumulate(energy.begin(), energy.end(), 0.0);
   double kept = 0;

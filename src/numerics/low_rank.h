@@ -43,6 +43,9 @@ struct LowRankFactors {
 [[nodiscard]] std::vector<double> energies_on(const LowRankFactors& factors,
                                               std::span<const double> moments, ThreadPool& pool);
 
+// The energy of X·E, mean over rows: tr(EᵀHE). e [in, out], moments H [in, in].
+[[nodiscard]] double energy_of(const Matrix& e, std::span<const double> moments, ThreadPool& pool);
+
 // The least rank whose leading energies are at least `share` of their sum.
 [[nodiscard]] std::int64_t rank_for_share(std::span<const double> energy, double share);
 

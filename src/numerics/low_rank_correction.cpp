@@ -16,6 +16,11 @@ void round_to_half(Matrix& m) {
   for (float& value : m.values) value = half_to_float(float_to_half(value));
 }
 
+Matrix difference(Matrix a, const Matrix& b) {
+  for (std::size_t i = 0; i < a.values.size(); ++i) a.values[i] -= b.values[i];
+  return a;
+}
+
 }  // namespace
 
 std::optional<FactorType> parse_factor_type(std::string_view text) {
@@ -54,8 +59,7 @@ LowRankCorrection stored_factors(LowRankFactors factors, FactorType type, Thread
 
 LowRankCorrection solve_correction(const Matrix& w, const Matrix& q, const Gram& gram,
                                    const CorrectionOptions& options, ThreadPool& pool) {
-  Matrix error = w;
-  for (std::size_t i = 0; i < error.values.size(); ++i) error.values[i] -= q.values[i];
+  const Matrix error = difference(w, q);
   const auto moments = moments_of(gram, options.centred, options.damping);
   LowRankFactors factors{{}, Matrix(w.rows, 0), Matrix(0, w.columns)};
   if (!moments.empty()) {
@@ -63,6 +67,29 @@ LowRankCorrection solve_correction(const Matrix& w, const Matrix& q, const Gram&
     if (!solved.energy.empty()) factors = std::move(solved);
   }
   return stored_factors(std::move(factors), options.type, pool);
+}
+
+CorrectedCodes alternate_correction(const Matrix& w, QuantizedMatrix q, const Gram& gram,
+                                    const CorrectionOptions& options, int rounds,
+                                    const std::function<QuantizedMatrix(const Matrix&)>& quantize,
+                                    ThreadPool& pool) {
+  const auto moments = moments_of(gram, options.centred, options.damping);
+  CorrectedCodes best;
+  Matrix rest = w;  // W - AB of the last round
+  for (int round = 0; round <= rounds; ++round) {
+    if (round > 0) q = quantize(rest);
+    const Matrix values = dequantized_matrix(q);
+    LowRankCorrection correction = solve_correction(w, values, gram, options, pool);
+    rest = difference(w, product(correction.a(), correction.b(), pool));
+    const double energy = moments.empty() ? 0 : energy_of(difference(rest, values), moments, pool);
+    const bool better = round == 0 || energy < best.energy.back();
+    best.energy.push_back(better ? energy : best.energy.back());
+    if (!better) break;
+    best.q = std::move(q);
+    best.correction = std::move(correction);
+    if (best.correction.rank() == 0) break;
+  }
+  return best;
 }
 
 std::int64_t correction_bytes(FactorType type, std::int64_t rank, std::int64_t in,

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "numerics/low_rank.h"
 #include "numerics/quantized_matrix.h"
@@ -45,6 +47,24 @@ struct LowRankCorrection {
 [[nodiscard]] LowRankCorrection solve_correction(const Matrix& w, const Matrix& q, const Gram& gram,
                                                  const CorrectionOptions& options,
                                                  ThreadPool& pool);
+
+// Codes and the correction beside them.
+struct CorrectedCodes {
+  QuantizedMatrix q;
+  LowRankCorrection correction;
+  // Of X(W - Q - AB), tr(EᵀHE) with the damped moments: of the first pair, and of the best so far
+  // after each round.
+  std::vector<double> energy;
+};
+
+// Codes and correction found in turn: A·B for the codes `q`, then `rounds` times codes of W - AB by
+// `quantize` and A·B for them, so that the codes need not spend themselves on directions that A·B
+// takes (LoftQ, Li et al. 2023; with the inputs' moments as in CALDERA, Saha et al. 2024). The pair
+// of the least energy is returned: never worse than the first. A round that is no better is the
+// last.
+[[nodiscard]] CorrectedCodes alternate_correction(
+    const Matrix& w, QuantizedMatrix q, const Gram& gram, const CorrectionOptions& options,
+    int rounds, const std::function<QuantizedMatrix(const Matrix&)>& quantize, ThreadPool& pool);
 
 [[nodiscard]] std::int64_t correction_bytes(FactorType type, std::int64_t rank, std::int64_t in,
                                             std::int64_t out);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "calib/advice.h"
+#include "calib/all_rows.h"
 #include "numerics/output_error.h"
 #include "numerics/ridge_refit.h"
 #include "passes/linear_units.h"
@@ -19,9 +20,12 @@ namespace {
 
 constexpr double kWorthIt = 0.995;  // of the error without it, at most
 
-Matrix sum(Matrix a, const Matrix& b) {
-  for (std::size_t i = 0; i < a.values.size(); ++i) a.values[i] += b.values[i];
-  return a;
+// Q + AB
+Matrix values_of(const CorrectedCodes& found, ThreadPool& pool) {
+  Matrix sum = dequantized_matrix(found.q);
+  const Matrix branch = product(found.correction.a(), found.correction.b(), pool);
+  for (std::size_t i = 0; i < sum.values.size(); ++i) sum.values[i] += branch.values[i];
+  return sum;
 }
 
 void set_figure(UnitFigures& figures, std::string_view name, double value) {
@@ -72,17 +76,27 @@ std::optional<LowRankCorrection> find_correction(const Graph& graph, const Linea
   const auto target = [&](const PairGram& rows, bool refit) {
     return refit ? RidgeRefit(rows, choice.refit_strength, bias, pool).refit(w, pool) : w;
   };
-  const auto correct = [&](const Matrix& q, const PairGram& rows, bool refit) {
-    return solve_correction(target(rows, refit), q, rows.edited, options, pool);
+  // Codes of gptq leave to the correction what it takes; others stay as they are.
+  const bool gptq_codes = solved.way.starts_with(name(WeightMethod::gptq));
+  const auto factor_of = [&](const Gram& rows) {
+    return gptq_codes ? factor_for_gptq(rows, gptq, pool) : GptqFactor{};
+  };
+  const auto correct = [&](QuantizedMatrix q, const PairGram& rows, const GptqFactor& factor,
+                           bool refit) {
+    const auto quantize = [&](const Matrix& rest) {
+      return quantize_gptq(rest, factor, q.grid, gptq, pool).q;
+    };
+    return alternate_correction(target(rows, refit), q, rows.edited, options,
+                                gptq_codes ? choice.rounds : 0, quantize, pool);
   };
 
   // GPTQ's codes have seen the held-out rows, and would look too good there: others judge for them.
-  Matrix judged = dequantized_matrix(solved.q);
-  if (solved.way.starts_with(name(WeightMethod::gptq))) {
+  QuantizedMatrix judged = solved.q;
+  const GptqFactor train_factor = factor_of(moments->train.edited);
+  if (gptq_codes) {
     const bool refitted = solved.way.find("refitted") != std::string::npos;
-    const GptqFactor factor = factor_for_gptq(moments->train.edited, gptq, pool);
-    judged = dequantized_matrix(
-        quantize_gptq(target(moments->train, refitted), factor, solved.q.grid, gptq, pool).q);
+    judged =
+        quantize_gptq(target(moments->train, refitted), train_factor, judged.grid, gptq, pool).q;
   }
   const PairJudge judge(moments->held_out);
   const PairJudge::Target goal = judge.target(w, pool);
@@ -93,14 +107,14 @@ std::optional<LowRankCorrection> find_correction(const Graph& graph, const Linea
     if (bias) error.relative = std::min(error.relative, error.with_change);
     return error;
   };
-  const PairError without = measure(judged);
+  const PairError without = measure(dequantized_matrix(judged));
   std::optional<PairError> best;
   bool refit = false;
   for (const bool refitted : {false, true}) {
     if (refitted && !choice.refit) break;
-    const LowRankCorrection factors = correct(judged, moments->train, refitted);
-    if (factors.rank() == 0) return std::nullopt;
-    const PairError error = measure(sum(product(factors.a(), factors.b(), pool), judged));
+    const CorrectedCodes found = correct(judged, moments->train, train_factor, refitted);
+    if (found.correction.rank() == 0) return std::nullopt;
+    const PairError error = measure(values_of(found, pool));
     if (best && error.relative >= best->relative) continue;
     best = error;
     refit = refitted;
@@ -116,19 +130,16 @@ std::optional<LowRankCorrection> find_correction(const Graph& graph, const Linea
   set_figure(solved.figures, "output_error", best->relative);
   set_figure(solved.figures, "rounding_error", best->rounding);
 
-  PairGram all{moments->train.edited, moments->train.original.sums(), moments->train.cross};
-  all.edited += moments->held_out.edited;
-  all.original += moments->held_out.original.sums();
-  all.cross += moments->held_out.cross;
-  const Matrix q = dequantized_matrix(solved.q);
-  LowRankCorrection factors = correct(q, all, refit);
-  if (factors.rank() != options.rank) return std::nullopt;
-  if (bias) {
-    solved.bias_change = mean_error(w, sum(product(factors.a(), factors.b(), pool), q), all);
-  }
+  const PairGram all = all_rows(*moments);
+  CorrectedCodes found = correct(solved.q, all, factor_of(all.edited), refit);
+  if (found.correction.rank() != options.rank) return std::nullopt;
+  const Matrix values = values_of(found, pool);
+  if (bias) solved.bias_change = mean_error(w, values, all);
+  set_figure(solved.figures, "sqnr_db", sqnr_db(w, values));
+  solved.q = with_layout(std::move(found.q), solved.q.layout);
   solved.way += fmt::format(", {} with rank {}", refit ? "refitted and corrected" : "corrected",
-                            factors.rank());
-  return factors;
+                            options.rank);
+  return std::move(found.correction);
 }
 
 }  // namespace onnxpress

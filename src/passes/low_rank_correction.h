@@ -18,6 +18,7 @@ struct CorrectionChoice {
   bool bias = true;             // the bias may take the mean error
   bool refit = true;            // try to correct towards weights refitted to the original's outputs
   double refit_strength = 0.1;  // see RidgeRefit
+  int rounds = 2;               // in which codes of gptq and corrections are solved in turn
   bool unseen = false;          // nobody keeps the result: one of the right size will do
 };
 
@@ -28,9 +29,10 @@ struct CorrectionChoice {
 
 // A correction of the unit's codes, where it helps: solved and stored for codes of the training
 // rows, it must bring the output closer to the original's on held-out rows; what is returned is
-// solved for `solved.q` on all rows. The figures of `solved` tell what was measured; with a
-// correction its bias_change and way are changed, too. The unit must still have its weight.
-// `moments` may be nullptr: then there is none. `gptq`: what the codes were solved with.
+// solved on all rows, in turn with `solved.q` where its codes are gptq's. The figures of `solved`
+// tell what was measured; with a correction its codes, bias_change and way are changed, too. The
+// unit must still have its weight. `moments` may be nullptr: then there is none. `gptq`: what the
+// codes were solved with.
 [[nodiscard]] std::optional<LowRankCorrection> find_correction(
     const Graph& graph, const LinearUnit& unit, const StageMoments* moments,
     const CorrectionChoice& choice, const GptqOptions& gptq, SolvedWeight& solved,

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "calib/advice.h"
+#include "calib/all_rows.h"
 #include "numerics/output_error.h"
 #include "numerics/ridge_refit.h"
 
@@ -51,6 +52,20 @@ Rank find_rank(const Matrix& w, const LowRankFactors& all, bool own_bias,
   return {rank, fmt::format("for a held-out error of {:g}", options.max_error)};
 }
 
+// How factors are found.
+struct Way {
+  bool whitened = false;
+  bool refitted = false;
+  bool bias = false;
+};
+
+std::string describe(const Way& way) {
+  std::string text = way.whitened ? "whitened" : "svd";
+  if (way.refitted) text += ", refitted";
+  if (way.bias) text += ", bias corrected";
+  return text;
+}
+
 class Judge {
  public:
   Judge(const Matrix& w, bool own_bias, const StageMoments& moments, ThreadPool& pool)
@@ -61,35 +76,29 @@ class Judge {
         judge_(moments.held_out),
         goal_(judge_.target(w, pool)) {}
 
-  void consider(LowRankFactors factors, const std::string& way, UnitFigures& figures) {
+  void consider(Way way, const LowRankFactors& factors, UnitFigures& figures) {
     const Matrix q = product(factors.a, factors.b, pool_);
     std::vector<float> change;
     if (own_bias_) change = mean_error(w_, q, moments_.train);
     const PairError error = judge_.error(goal_, w_, q, change, pool_);
-    figures.emplace_back(way + ".output_error", error.relative);
-    figures.emplace_back(way + ".rounding_error", error.rounding);
-    if (!change.empty()) {
-      figures.emplace_back(way + ", bias corrected.output_error", error.with_change);
-    }
+    figures.emplace_back(describe(way) + ".output_error", error.relative);
+    figures.emplace_back(describe(way) + ".rounding_error", error.rounding);
     for (const bool bias : {false, true}) {
       if (bias && change.empty()) break;
+      way.bias = bias;
       const double value = bias ? error.with_change : error.relative;
-      if (found && value >= least) continue;
+      if (bias) figures.emplace_back(describe(way) + ".output_error", value);
+      if (best && value >= least) continue;
       least = value;
       added = error.rounding;
-      SolvedFactors best;
-      best.a = factors.a;
-      best.b = factors.b;
-      if (bias) best.bias_change = change;
-      best.way = way + (bias ? ", bias corrected" : "");
-      found = std::move(best);
+      best = way;
     }
   }
   [[nodiscard]] double drift() const {
     return goal_.signal > 0 ? std::sqrt(goal_.drift / goal_.signal) : 0;
   }
 
-  std::optional<SolvedFactors> found;
+  std::optional<Way> best;
   double least = 0;
   double added = 0;
 
@@ -134,9 +143,10 @@ SolvedFactors solve_low_rank(const Matrix& w, bool own_bias, const StageMoments*
   if (moments != nullptr && moments->held_out.edited.rows == 0) {
     return refused("the data gave no rows to judge by");
   }
+  const double damping = moments == nullptr ? 0 : advise_damping(*moments).damping;
   std::vector<double> h;
   if (moments != nullptr && options.whitened) {
-    h = moments_of(moments->train.edited, own_bias, advise_damping(*moments).damping);
+    h = moments_of(moments->train.edited, own_bias, damping);
     if (h.empty()) return refused("the data gave no rows to solve on");
   }
   const std::int64_t all = std::min(w.rows, w.columns);
@@ -157,19 +167,32 @@ SolvedFactors solve_low_rank(const Matrix& w, bool own_bias, const StageMoments*
     solved.b = std::move(thin.b);
     solved.way = "plain SVD";
   } else {
+    const auto solve = [&](const PairGram& rows, const Way& way) {
+      if (!way.whitened) return factor_low_rank(w, {}, rank, pool);
+      return factor_low_rank(
+          way.refitted ? RidgeRefit(rows, options.refit_strength, own_bias, pool).refit(w, pool)
+                       : w,
+          moments_of(rows.edited, own_bias, damping), rank, pool);
+    };
     Judge judge(w, own_bias, *moments, pool);
     figures.emplace_back("before.output_error", judge.drift());
-    judge.consider(options.whitened ? factor_low_rank(w, {}, rank, pool) : leading(factors, rank),
-                   "svd", figures);
+    judge.consider({}, options.whitened ? solve(moments->train, {}) : leading(factors, rank),
+                   figures);
     if (options.whitened) {
-      judge.consider(leading(factors, rank), "whitened", figures);
+      judge.consider({.whitened = true}, leading(factors, rank), figures);
       if (options.refit) {
-        const Matrix wanted =
-            RidgeRefit(moments->train, options.refit_strength, own_bias, pool).refit(w, pool);
-        judge.consider(factor_low_rank(wanted, h, rank, pool), "whitened, refitted", figures);
+        const Way way{.whitened = true, .refitted = true};
+        judge.consider(way, solve(moments->train, way), figures);
       }
     }
-    solved = std::move(*judge.found);
+    const PairGram all_moments = all_rows(*moments);
+    LowRankFactors thin = solve(all_moments, *judge.best);
+    if (judge.best->bias) {
+      solved.bias_change = mean_error(w, product(thin.a, thin.b, pool), all_moments);
+    }
+    solved.a = std::move(thin.a);
+    solved.b = std::move(thin.b);
+    solved.way = describe(*judge.best);
     figures.emplace_back("output_error", judge.least);
     figures.emplace_back("rounding_error", judge.added);
   }

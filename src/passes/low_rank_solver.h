@@ -48,8 +48,9 @@ struct SolvedFactors {
 };
 
 // Factors of w [in, out]. With moments they are solved on the training rows and judged on those
-// held out: whitened, whitened and refitted, and the plain SVD of the same rank; the best of them
-// is taken. Without (nullptr) there is the plain SVD only.
+// held out: whitened, whitened and refitted, and the plain SVD of the same rank; the best way is
+// taken, and its factors and bias are solved again on all rows. Without (nullptr) there is the
+// plain SVD only.
 [[nodiscard]] SolvedFactors solve_low_rank(const Matrix& w, bool own_bias,
                                            const StageMoments* moments,
                                            const LowRankOptions& options, ThreadPool& pool);

@@ -246,6 +246,8 @@ class QuantizeWeights : public Pass {
             .bias = options_.bias_correction,
             .refit = options_.refit && solves_on_data(),
             .refit_strength = options_.refit_strength,
+            // Codes of cut outliers are not solved again: the correction brings the outliers back.
+            .rounds = options_.outlier_limit > 0 ? 0 : static_cast<int>(options_.correction_rounds),
             .unseen = context.dry_run()};
   }
 

@@ -26,6 +26,7 @@ struct QuantizeWeightsOptions : UnitOptions {
   bool bias_correction = true;
   std::int64_t low_rank_correction = 0;
   std::string correction_type = "int8";
+  std::int64_t correction_rounds = 2;
 };
 
 // Their names, defaults and what they mean.
