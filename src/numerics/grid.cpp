@@ -19,8 +19,9 @@ void check(const Grid& grid) {
   if (grid.symmetric && grid.float_zeros) {
     throw Error(codes::bad_option, "a symmetric grid has no zero points");
   }
-  if (grid.per_tensor && grid.group != 0) {
-    throw Error(codes::bad_option, "one scale for the whole tensor leaves none for groups");
+  if (grid.per_tensor && (grid.group != 0 || !grid.symmetric)) {
+    throw Error(codes::bad_option,
+                "one scale for a whole tensor goes with group = 0 and symmetric = true");
   }
 }
 

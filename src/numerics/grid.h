@@ -36,7 +36,7 @@ struct Grid {
 };
 
 // Throws Error (bad_option) unless 2 <= bits <= 8 and group >= 0, a symmetric grid has no zeros,
-// and one per tensor no groups.
+// and one per tensor is symmetric without groups.
 void check(const Grid& grid);
 [[nodiscard]] std::string to_string(const Grid& grid);  // "INT8 per channel", "UINT4 group 32"
 

@@ -247,9 +247,6 @@ QuantizedMatrix quantize_rtn(const WeightRef& w, const Grid& grid, ThreadPool& p
   if (grid.float_zeros) {
     throw Error(codes::bad_option, "rounding to nearest finds no float zero points");
   }
-  if (grid.per_tensor && !grid.symmetric) {
-    throw Error(codes::bad_option, "one scale for the whole tensor is found without zero points");
-  }
   const auto count = checked_mul(w.in, w.out);
   if (w.in < 0 || w.out < 0 || !count) {
     throw Error(codes::tensor_size, fmt::format("a weight of {} × {} elements", w.in, w.out));

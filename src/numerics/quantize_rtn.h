@@ -17,9 +17,8 @@ namespace onnxpress {
 // (asymmetric ranges above the largest float are cut for it). Reads the weights where they lie, in
 // blocks; the result does not depend on the pool's size.
 //
-// Throws Error: bad_option (grid, one with float_zeros, or per tensor and asymmetric),
-// tensor_malformed (a weight is NaN or infinite; names its place), tensor_size (in × out
-// overflows).
+// Throws Error: bad_option (grid, or one with float_zeros), tensor_malformed (a weight is NaN or
+// infinite; names its place), tensor_size (in × out overflows).
 [[nodiscard]] QuantizedMatrix quantize_rtn(const WeightRef& w, const Grid& grid, ThreadPool& pool);
 
 // The place (row × columns + column) of the first weight that is NaN or infinite.

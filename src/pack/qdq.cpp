@@ -61,7 +61,10 @@ std::optional<QuantizedMatrix> unpack_qdq(const Graph& graph, NodeId id, MatrixL
   q.grid = {stored->bits, node.attributes.get_int("block_size", 0), stored->is_signed};
   std::int64_t axis = node.attributes.get_int("axis", 1);
   if (axis < 0) axis += 2;
-  if (axis != axis_of(q.grid, layout) || scales->dims() != scale_dims(q)) return std::nullopt;
+  q.grid.per_tensor = scales->rank() == 0 && q.grid.group == 0 && q.grid.symmetric;
+  if (!q.grid.per_tensor && (axis != axis_of(q.grid, layout) || scales->dims() != scale_dims(q))) {
+    return std::nullopt;
+  }
   if (node.input(2) != kNoValue) {
     // Zero points of a signed type are those that other tools write: all zero.
     const auto points = zeros == nullptr ? std::nullopt : stored_codes(*zeros);
@@ -82,6 +85,7 @@ std::optional<QuantizedMatrix> unpack_qdq(const Graph& graph, NodeId id, MatrixL
   q.codes = stored->codes;
   const auto values = scales->as<float>();
   q.scales.assign(values.begin(), values.end());
+  if (q.grid.per_tensor) q.scales.resize(static_cast<std::size_t>(q.out), q.scales.front());
   return q;
 }
 

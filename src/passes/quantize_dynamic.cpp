@@ -334,7 +334,7 @@ class QuantizeDynamic : public Pass {
     if (auto why = why_not_storable(Storage::integer, q->grid, 21); why || q->grid.bits != 8) {
       return {.refusal = why.value_or("an integer product needs INT8 weights")};
     }
-    return {.reason = "inputs UINT8 at run time; the weight is INT8 per channel already",
+    return {.reason = "inputs UINT8 at run time; the weight is INT8 already",
             .bytes_after = unit.weight_bytes};
   }
 
@@ -348,8 +348,7 @@ PassInfo quantize_dynamic_info() {
   return {"quantize_dynamic", "INT8 weights and integer products, input ranges at run time",
           "Replaces the product of a linear unit by DynamicQuantizeLinear, MatMulInteger and the "
           "product with the scales, one per output channel or weight. Units that read the same "
-          "tensor share "
-          "its quantization; weights that are INT8 per channel already are taken as they are. "
+          "tensor share its quantization; weights that are INT8 already are taken as they are. "
           "Needs opset 11.",
           describe(table()), [](const OptionValues& values) -> std::unique_ptr<Pass> {
             return std::make_unique<QuantizeDynamic>(

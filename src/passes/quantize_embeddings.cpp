@@ -121,7 +121,12 @@ class QuantizeEmbeddings : public Pass {
         grid_{static_cast<int>(options_.bits), options_.group, options_.symmetric},
         storage_(options_.storage == "auto"
                      ? (grid_ == kInt8 ? Storage::qdq : Storage::gather_block_quantized)
-                     : *parse_storage(options_.storage)) {}
+                     : *parse_storage(options_.storage)) {
+    if (!options_.per_row && in_blocks_of_8_bits()) {
+      throw Error(codes::bad_option,
+                  "pass quantize_embeddings: per_row = false wants storage qdq, without groups");
+    }
+  }
 
   [[nodiscard]] bool uses_data() const override {
     return grid_.bits < 8 && options_.refined_rows > 0;
@@ -226,6 +231,10 @@ class QuantizeEmbeddings : public Pass {
  private:
   static const Embedding& embedding_of(const UnitPlan& row, const TransformerView& view) {
     return view.embeddings()[static_cast<std::size_t>(row.target)];
+  }
+
+  [[nodiscard]] bool in_blocks_of_8_bits() const {
+    return storage_ == Storage::gather_block_quantized && grid_.bits == 8;
   }
 
   // Of a table that is stored row by row.

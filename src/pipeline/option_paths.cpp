@@ -22,8 +22,9 @@ OptionValues paths_from_here(const std::filesystem::path& folder, OptionValues o
 
 std::string path_in_recipe(const std::filesystem::path& folder, const std::string& path) {
   if (path.empty() || folder.empty() || std::filesystem::path(path).is_absolute()) return path;
-  // proximate() itself would leave a file that is not there as it is.
-  return std::filesystem::proximate(std::filesystem::absolute(path), folder).string();
+  // Of the folder only: proximate() follows links, and a file that is not there it leaves as it is.
+  const std::filesystem::path whole = std::filesystem::absolute(path);
+  return (std::filesystem::proximate(whole.parent_path(), folder) / whole.filename()).string();
 }
 
 }  // namespace onnxpress

@@ -39,6 +39,7 @@ name = "smooth"
 insert_mul = true
 [[pass]]
 name = "quantize_embeddings"
+scales = "float32"
 [[pass]]
 name = "quantize_dynamic"
 gated = "float"

@@ -56,6 +56,18 @@ class Vocabulary(CliTest):
         few = len((self.folder / "small" / "vocab.txt").read_text(encoding="utf8").splitlines())
         self.assertLess(few, 0.2 * many)
 
+    def test_a_linked_tokenizer_keeps_its_name_wherever_the_recipe_is(self):
+        blob = self.folder / "blobs" / "0a1b2c"  # as Hugging Face caches files
+        blob.parent.mkdir()
+        blob.write_bytes(VOCABULARY.read_bytes())
+        (self.folder / "vocab.txt").symlink_to(blob)
+        elsewhere = self.folder / "recipes"
+        elsewhere.mkdir()
+        self.recipe = self.recipe.rename(elsewhere / "recipe.toml")
+        self.write_recipe('corpus = "../corpus.txt"')
+        self.succeed("compress", MODEL, "-o", self.out, "--recipe", self.recipe, "--tokenizer", self.folder / "vocab.txt")
+        self.assertTrue((self.folder / "small" / "vocab.txt").is_file())
+
     def test_nothing_is_replaced_unasked(self):
         other = self.folder / "small" / "vocab.txt"
         other.write_text("mine\n", encoding="utf8")

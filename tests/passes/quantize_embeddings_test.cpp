@@ -7,6 +7,7 @@
 #include <cmath>
 #include <vector>
 
+#include "onnxpress/error.h"
 #include "passes/run_pass.h"
 #include "support/parse.h"
 
@@ -68,6 +69,20 @@ TEST(QuantizeEmbeddings, OneScaleForTheTableIsStoredOnce) {
     EXPECT_LT(test::relative_difference(test::run_model(before, inputs()),
                                         test::run_model(model, inputs())),
               0.01);
+    // A tied head becomes an integer product with the same codes and scale.
+    EXPECT_EQ(test::run_pass(model, "quantize_dynamic").changes(), tied ? 1U : 0U);
+    EXPECT_EQ(weight_bytes(model.graph), plan.bytes_after());
+    EXPECT_LT(test::relative_difference(test::run_model(before, inputs()),
+                                        test::run_model(model, inputs())),
+              0.03);
+  }
+}
+
+TEST(QuantizeEmbeddings, OneScaleForTheTableIsRefusedForBlocksOfEightBits) {
+  for (const std::int64_t group : {0, 32}) {
+    const OptionValues options{
+        {"per_row", false}, {"group", group}, {"storage", std::string("gather_block_quantized")}};
+    EXPECT_THROW(make_pass("quantize_embeddings", options), Error);
   }
 }
 

@@ -98,8 +98,8 @@ class Clock {
   }
   [[nodiscard]] const InputSizes& sizes() const { return sizes_; }
   [[nodiscard]] std::string conditions() const {
-    return fmt::format("{}, {} threads, {}", to_text(sizes_), whole_.threads(),
-                       name(whole_.instruction_set()));
+    return fmt::format("{}, {} thread{}, {}", to_text(sizes_), whole_.threads(),
+                       whole_.threads() == 1 ? "" : "s", name(whole_.instruction_set()));
   }
 
  private:
