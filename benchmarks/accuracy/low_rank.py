@@ -59,9 +59,10 @@ class Bench:
 
     def refusal_lines(self):
         document = self.compress(HEAD + 'name = "low_rank"\nby = "error"\nmax_error = 0.01\n')
-        step = next(p for p in document["passes"] if p["name"] == "low_rank")
-        yield f"`low_rank` by a held-out error of 0.01: {step['changed']} units changed."
-        yield from (f"Warning: {warning}." for warning in document.get("warnings", []) + step.get("warnings", []))
+        units = next(p for p in document["passes"] if p["pass"] == "low_rank")["units"]
+        changed = sum(unit["decision"] == "change" for unit in units)
+        yield f"`low_rank` by a held-out error of 0.01: {changed} of {len(units)} units changed."
+        yield from (f"Warning: {warning['message']}." for warning in document["warnings"])
 
 
 def main():
