@@ -39,7 +39,7 @@ class Latency(CliTest):
         document = self.measure("--kind", "heads", "--json").document
         rows = self.rows()
         self.assertEqual(rows[0][0], "model")
-        self.assertTrue(rows[0][1].startswith("1x8, 1 threads"), rows[0])
+        self.assertTrue(rows[0][1].startswith("1x8, 1 thread,"), rows[0])
         self.assertEqual(len(document["passes"][1]["units"]), len(rows) - 1)
         self.assertEqual(document["output"]["bytes"], self.table.stat().st_size)
         self.fail_with(5, "E0204", "sensitivity", MODEL, "--latency-table", self.table, *QUICK)

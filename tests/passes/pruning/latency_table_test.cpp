@@ -114,7 +114,7 @@ TEST(LatencyTable, IsMeasuredForEachLayerAndNumber) {
   options.sizes = {2, kSequence};
   const LatencyTable table = measure_latency(model, all, options);
   EXPECT_GT(table.model_ms, 0);
-  EXPECT_THAT(table.conditions, HasSubstr("2x8, 1 threads"));
+  EXPECT_THAT(table.conditions, HasSubstr("2x8, 1 thread,"));
   ASSERT_EQ(table.rows.size(), 24U);  // 12 numbers of each of two layers
   EXPECT_EQ(table.rows.back().kept, 1);
   const CutSavings saved = latency_savings(table, all);
