@@ -42,7 +42,6 @@ FORMS = {
     "int4, no data": Form(("--preset", "int4"), data=False),
     "int4 symmetric, no data": Form(("--preset", "int4", *SYMMETRIC), data=False),
     "int4, int4 embeddings": Form(("--preset", "int4-gptq", *INT4_EMBEDDINGS)),
-    "int4 symmetric, int4 embeddings": Form(("--preset", "int4-gptq", *INT4_EMBEDDINGS, *SYMMETRIC)),
     "int4, int4 embeddings in groups of 32": Form(("--preset", "int4-gptq", *INT4_EMBEDDINGS_32)),
     "int4 symmetric, int4 embeddings in groups of 32": Form(
         ("--preset", "int4-gptq", *INT4_EMBEDDINGS_32, *SYMMETRIC)),

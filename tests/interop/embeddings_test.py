@@ -4,7 +4,6 @@ what they compute in our executor; a tied table is stored once and read by looku
 import collections
 import itertools
 
-import numpy as np
 import onnx
 from harness import ROOT, Checks, Program, arguments, batches, difference_to_ort, model_path
 

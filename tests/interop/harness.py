@@ -14,7 +14,6 @@ import onnxruntime as ort
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"
-PRESETS = ("lossless", "fp16", "int8-weights", "int8-dynamic")
 SKIPPED = 77  # ctest's SKIP_RETURN_CODE here
 
 
