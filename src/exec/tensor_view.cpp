@@ -22,7 +22,7 @@ void TensorView::throw_type(DType wanted) const {
 }
 
 TensorView view(const Tensor& tensor) {
-  return {tensor.dtype(), Extents(tensor.dims()), tensor.size(), tensor.bytes().data()};
+  return {tensor.dtype(), Extents(tensor.dims()), tensor.size(), tensor.aligned_bytes().data()};
 }
 
 }  // namespace onnxpress

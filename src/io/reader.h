@@ -24,14 +24,13 @@ struct ReadOptions {
   std::int64_t max_attributes = 10'000;      // of one node
   std::int64_t max_name_bytes = 16LL << 20;  // of one name
   std::int64_t max_heap_bytes = 8LL << 30;   // predicted memory besides the mapped weights
-  // Copy tensors that are not aligned for their elements. Without it Tensor::as() must not be used.
-  bool align_tensors = true;
 };
 
 // Reads and checks a model: wire format, tensors (their bytes are exactly what shape and type
 // need), external data, and the rules of the graph (SSA, topological order, everything that is read
 // is produced, domains imported). Constants share the bytes of the mapped file, which stays open as
-// long as a tensor lives; only those that are not aligned for their element type are copied.
+// long as a tensor lives; only those that are not
+// aligned for their elements are copied, when they are first read.
 //
 // Throws Error: empty_file, not_onnx, broken_wire, no_graph, tensor_size, tensor_malformed,
 // external_data, graph_malformed, attribute_malformed, unsupported_model, over_budget,

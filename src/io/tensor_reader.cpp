@@ -2,12 +2,10 @@
 #include "io/tensor_reader.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <new>
+#include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -170,32 +168,16 @@ Tensor read_strings(const RawTensor& tensor, ReadContext& context) {
   return Tensor::strings(tensor.dims, std::move(values));
 }
 
-// Memory for a copy: in huge pages where it is large, so that the system hands it over in few
-// pieces.
-std::shared_ptr<std::byte[]> memory_of(std::size_t size) {
-  constexpr std::size_t kHugePage = 2 << 20;
-  if (size < kHugePage) return std::make_shared_for_overwrite<std::byte[]>(size);
-  const std::size_t rounded = (size + kHugePage - 1) / kHugePage * kHugePage;
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(kHugePage, rounded));
-  if (memory == nullptr) throw std::bad_alloc();
-  // A hint; the last page may be far from full, so it stays small.
-  ::madvise(memory, size / kHugePage * kHugePage, MADV_HUGEPAGE);
-  return {memory, [](std::byte* bytes) { std::free(bytes); }};
-}
-
-// A tensor on the given bytes of a file, or on a copy if they are not aligned for its elements.
+// A tensor on the given bytes of a file. Memory for an aligned copy is counted here, though it is
+// only taken if elements are read.
 Tensor on_bytes(DType type, const Dims& dims, Bytes bytes, std::shared_ptr<const void> owner,
                 const MappedFile* file, ReadContext& context) {
-  const auto alignment = static_cast<std::uintptr_t>(std::clamp(bits(type) / 8, 1, 8));
-  if (bytes.empty() || !context.options.align_tensors ||
-      reinterpret_cast<std::uintptr_t>(bytes.data()) % alignment == 0) {
-    return {type, dims, bytes, std::move(owner)};
-  }
-  context.budget.take_heap(bytes.size());
-  const auto copy = memory_of(bytes.size());
-  std::memcpy(copy.get(), bytes.data(), bytes.size());
-  if (file != nullptr && bytes.size() >= kReleaseBytes) file->release(bytes);
-  return {type, dims, Bytes(copy.get(), bytes.size()), copy};
+  std::function<void()> copied;
+  if (file != nullptr && bytes.size() >= kReleaseBytes)
+    copied = [file, bytes] { file->release(bytes); };
+  Tensor tensor(type, dims, bytes, std::move(owner), std::move(copied));
+  if (!tensor.is_aligned()) context.budget.take_heap(bytes.size());
+  return tensor;
 }
 
 Tensor read_elements(const RawTensor& raw, ReadContext& context) {

@@ -22,13 +22,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Our own output, whatever its size; it is only compared, so its tensors need no alignment.
+// Our own output, whatever its size.
 ReadOptions read_back_options() {
   ReadOptions options;
   constexpr auto kUnlimited = std::numeric_limits<std::int64_t>::max();
   options.max_nodes = options.max_initializers = options.max_attributes = kUnlimited;
   options.max_name_bytes = options.max_heap_bytes = kUnlimited;
-  options.align_tensors = false;
   return options;
 }
 

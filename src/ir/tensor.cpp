@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 #include "base/checked.h"
@@ -71,7 +73,7 @@ std::optional<std::int64_t> byte_size(DType type, std::int64_t count) {
 }
 
 Tensor::Tensor(DType type, Dims dims, std::span<const std::byte> bytes,
-               std::shared_ptr<const void> owner)
+               std::shared_ptr<const void> owner, std::function<void()> copied)
     : dtype_(type), dims_(std::move(dims)), bytes_(bytes), owner_(std::move(owner)) {
   const auto count = element_count(dims_);
   const auto needed = count ? byte_size(type, *count) : std::nullopt;
@@ -83,6 +85,9 @@ Tensor::Tensor(DType type, Dims dims, std::span<const std::byte> bytes,
                     bytes.size()));
   }
   size_ = *count;
+  const auto alignment = static_cast<std::uintptr_t>(std::clamp(bits(type) / 8, 1, 8));
+  if (bytes.empty() || reinterpret_cast<std::uintptr_t>(bytes.data()) % alignment == 0) return;
+  aligned_ = std::make_shared<AlignedCopy>(bytes, std::move(copied));
 }
 
 Tensor Tensor::from_bytes(DType type, Dims dims, std::vector<std::byte> bytes) {

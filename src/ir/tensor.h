@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "ir/aligned_copy.h"
 #include "ir/dtype.h"
 #include "ir/shape.h"
 
@@ -26,10 +28,11 @@ class Tensor {
  public:
   Tensor() = default;  // undefined type, no bytes
 
-  // Shares `bytes`, which `owner` keeps alive. Throws Error (tensor_size) unless the bytes are
-  // exactly what dims × type need.
-  Tensor(DType type, Dims dims, std::span<const std::byte> bytes,
-         std::shared_ptr<const void> owner);
+  // Shares `bytes`, which `owner` keeps alive. Where they are not aligned for the elements, what
+  // reads elements works on a copy, made when it is first needed; `copied` is called then. Throws
+  // Error (tensor_size) unless the bytes are exactly what dims × type need.
+  Tensor(DType type, Dims dims, std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+         std::function<void()> copied = {});
   // Takes the bytes over. Same check.
   static Tensor from_bytes(DType type, Dims dims, std::vector<std::byte> bytes);
   static Tensor strings(Dims dims, std::vector<std::string> values);
@@ -44,7 +47,13 @@ class Tensor {
   [[nodiscard]] const Dims& dims() const { return dims_; }
   [[nodiscard]] std::int64_t size() const { return size_; }  // elements
   [[nodiscard]] int rank() const { return static_cast<int>(dims_.size()); }
+  // As they lie in memory or in a file, at any address.
   [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
+  [[nodiscard]] bool is_aligned() const { return aligned_ == nullptr; }
+  // The same bytes, aligned for the elements.
+  [[nodiscard]] std::span<const std::byte> aligned_bytes() const {
+    return aligned_ == nullptr ? bytes_ : aligned_->bytes();
+  }
   [[nodiscard]] const std::vector<std::string>& as_strings() const;
   // The elements. Throws Error (internal_error) if T is not the element type.
   template <class T>
@@ -69,6 +78,7 @@ class Tensor {
   std::int64_t size_ = 0;
   std::span<const std::byte> bytes_;
   std::shared_ptr<const void> owner_;
+  std::shared_ptr<AlignedCopy> aligned_;  // where the bytes are not aligned
 };
 
 template <class T>
@@ -83,7 +93,7 @@ Tensor Tensor::of(Dims dims, std::vector<T> values) {
 template <class T>
 std::span<const T> Tensor::as() const {
   require_type(dtype_of<T>);
-  return {reinterpret_cast<const T*>(bytes_.data()), static_cast<std::size_t>(size_)};
+  return {reinterpret_cast<const T*>(aligned_bytes().data()), static_cast<std::size_t>(size_)};
 }
 
 }  // namespace onnxpress

@@ -20,7 +20,7 @@ enum class FloatType { float32, float16, bfloat16 };
 }
 
 // A weight matrix that somebody else owns, as the model stores it. `data` holds in × out elements
-// and is aligned for them.
+// at any address.
 struct WeightRef {
   const std::byte* data = nullptr;
   FloatType type = FloatType::float32;
@@ -33,8 +33,15 @@ struct WeightRef {
   [[nodiscard]] std::int64_t columns() const { return layout == MatrixLayout::in_out ? out : in; }
 };
 
+// A float at any address.
+using UnalignedFloat [[gnu::aligned(1)]] = float;
+
 // Elements [begin, begin + values.size()) in the order of storage, as float.
 void read_weights(const WeightRef& w, std::int64_t begin, std::span<float> values);
+
+// The same, where they lie or, if they must be converted, in `buffer` [count].
+[[nodiscard]] const UnalignedFloat* floats_at(const WeightRef& w, std::int64_t begin,
+                                              std::int64_t count, float* buffer);
 
 // A view of floats, e.g. for tests. values.size() must be in × out.
 [[nodiscard]] WeightRef weight_ref(std::span<const float> values, std::int64_t in, std::int64_t out,

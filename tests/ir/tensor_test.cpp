@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <vector>
+
 #include "base/error_codes.h"
 
 namespace onnxpress {
@@ -48,6 +53,25 @@ TEST(Tensor, ReadingAnotherTypeIsAnError) {
   EXPECT_THROW(static_cast<void>(t.as<float>()), Error);
   EXPECT_EQ(t.to_doubles(), std::vector<double>{7});
   EXPECT_EQ(Tensor::of<Half>({1}, {Half{0x3c00}}).to_doubles(), std::vector<double>{1});
+}
+
+TEST(Tensor, CopiesBytesThatAreNotAlignedOnceTheyAreRead) {
+  constexpr std::size_t kCount = 100'000;
+  const auto owner = std::make_shared<std::vector<std::byte>>(kCount * sizeof(float) + 1);
+  const std::span<const std::byte> bytes = std::span(*owner).subspan(1);
+  const float last = 7;
+  std::memcpy(owner->data() + owner->size() - sizeof last, &last, sizeof last);
+  int copies = 0;
+  const Tensor t(DType::float32, {kCount}, bytes, owner, [&] { ++copies; });
+  const Tensor shared = t.reshaped({2, kCount / 2});
+  EXPECT_FALSE(t.is_aligned());
+  EXPECT_EQ(t.bytes().data(), bytes.data());
+  EXPECT_EQ(copies, 0);
+  EXPECT_EQ(t.as<float>().back(), last);
+  EXPECT_EQ(shared.as<float>().data(), t.as<float>().data());
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(t.aligned_bytes().data()) % alignof(float), 0U);
+  EXPECT_EQ(copies, 1);
+  EXPECT_EQ(t, Tensor::from_bytes(DType::float32, {kCount}, {bytes.begin(), bytes.end()}));
 }
 
 TEST(Tensor, ReshapesOnlyToTheSameNumberOfElements) {

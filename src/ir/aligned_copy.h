@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <utility>
+
+namespace onnxpress {
+
+// A copy, at an address that suits every element type, of bytes that lie anywhere in a file. It is
+// made when it is first asked for, by any thread.
+class AlignedCopy {
+ public:
+  // `source` must stay valid as long as the object is used. `copied`, if not empty, is called once
+  // the source has been copied.
+  AlignedCopy(std::span<const std::byte> source, std::function<void()> copied)
+      : source_(source), copied_(std::move(copied)) {}
+
+  [[nodiscard]] std::span<const std::byte> bytes();
+
+ private:
+  std::span<const std::byte> source_;
+  std::function<void()> copied_;
+  std::once_flag once_;
+  std::shared_ptr<std::byte[]> memory_;
+};
+
+}  // namespace onnxpress
