@@ -166,10 +166,10 @@ double sqnr_db(const WeightRef& w, const QuantizedMatrix& q, ThreadPool& pool) {
     std::vector<float> rounded(zero.size());
     const auto at = static_cast<std::size_t>(begin / kRows);
     for (std::int64_t i = begin; i < end; ++i) {
-      read_weights(w, i * columns, row);
+      const UnalignedFloat* exact = floats_at(w, i * columns, columns, row.data());
       dequantize_row(q, i, rounded.data());
-      signals[at] += level.squared_distance(row.data(), zero.data(), columns);
-      noises[at] += level.squared_distance(row.data(), rounded.data(), columns);
+      signals[at] += level.squared_distance(exact, zero.data(), columns);
+      noises[at] += level.squared_distance(exact, rounded.data(), columns);
     }
   });
   return decibels(std::accumulate(signals.begin(), signals.end(), 0.0),

@@ -11,6 +11,7 @@
 
 #include "base/checked.h"
 #include "base/error_codes.h"
+#include "numerics/dense/level.h"
 
 namespace onnxpress {
 namespace {
@@ -22,18 +23,6 @@ constexpr std::int32_t kInfinityBits = 0x7f800000;
 // infinity come out on top, and compilers turn it into vector code.
 std::int32_t magnitude_bits(float x) {
   return std::bit_cast<std::int32_t>(x) & 0x7fffffff;
-}
-
-// The weights [begin, begin + count), where they lie or, converted to float, in `buffer`.
-const float* load(const WeightRef& w, std::int64_t begin, std::int64_t count, float* buffer) {
-  if (w.type == FloatType::float32) return reinterpret_cast<const float*>(w.data) + begin;
-  read_weights(w, begin, {buffer, static_cast<std::size_t>(count)});
-  return buffer;
-}
-
-// To the nearest integer, ties to even, for |x| < 2^22: the sum has no bits left for fractions.
-std::int32_t round_even(float x) {
-  return std::bit_cast<std::int32_t>(x + 12582912.0F) - 0x4b400000;
 }
 
 struct ScaleAndZero {
@@ -59,24 +48,7 @@ ScaleAndZero asymmetric_scale(float low, float high, const Grid& grid) {
   const double range = static_cast<double>(high) - static_cast<double>(low);
   const float scale =
       std::clamp(static_cast<float>(range / top), FLT_MIN, FLT_MAX / static_cast<float>(top));
-  return {scale, std::clamp(round_even(-low / scale), 0, top)};
-}
-
-void round_block(const float* w, std::int64_t count, ScaleAndZero s, std::int32_t top,
-                 std::uint8_t* codes) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int32_t code = round_even(w[i] / s.scale) + s.zero;
-    codes[i] = static_cast<std::uint8_t>(std::clamp(code, 0, top));
-  }
-}
-
-// As round_block, with a scale for each weight of the block.
-void round_block(const float* w, std::int64_t count, const float* scales, const std::int32_t* zeros,
-                 std::int32_t top, std::uint8_t* codes) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int32_t code = round_even(w[i] / scales[i]) + zeros[i];
-    codes[i] = static_cast<std::uint8_t>(std::clamp(code, 0, top));
-  }
+  return {scale, std::clamp(static_cast<int>(std::lrint(-low / scale)), 0, top)};
 }
 
 class Rounder {
@@ -101,15 +73,8 @@ class Rounder {
       float low[kBlock] = {};
       float high[kBlock] = {};
       for (std::int64_t row = first; row < last; ++row) {
-        const float* x = load(w_, row * w_.out + begin, count, buffer);
-        for (std::int64_t i = 0; i < count; ++i) {
-          max_bits[i] = std::max(max_bits[i], magnitude_bits(x[i]));
-        }
-        if (grid_.symmetric && !grid_.has_full_range()) continue;
-        for (std::int64_t i = 0; i < count; ++i) {
-          low[i] = std::min(low[i], x[i]);
-          high[i] = std::max(high[i], x[i]);
-        }
+        level_.widen_ranges(floats_at(w_, row * w_.out + begin, count, buffer), count, max_bits,
+                            low, high);
       }
       for (std::int64_t i = 0; i < count; ++i) {
         if (max_bits[i] >= kInfinityBits) refuse_non_finite();
@@ -120,8 +85,8 @@ class Rounder {
       }
       for (std::int64_t row = first; row < last; ++row) {
         const std::int64_t at = row * w_.out + begin;
-        round_block(load(w_, at, count, buffer), count, scales, zeros, top_,
-                    &q_.codes[static_cast<std::size_t>(at)]);
+        level_.round_columns(floats_at(w_, at, count, buffer), count, scales, zeros, top_,
+                             &q_.codes[static_cast<std::size_t>(at)]);
       }
     }
   }
@@ -173,7 +138,7 @@ class Rounder {
     Range range;
     for (std::int64_t at = begin; at < end; at += kBlock) {
       const std::int64_t count = std::min(kBlock, end - at);
-      const float* x = load(w_, at, count, buffer);
+      const UnalignedFloat* x = floats_at(w_, at, count, buffer);
       for (std::int64_t i = 0; i < count; ++i) {
         range.max_bits = std::max(range.max_bits, magnitude_bits(x[i]));
       }
@@ -191,8 +156,8 @@ class Rounder {
     float buffer[kBlock];
     for (std::int64_t at = begin; at < end; at += kBlock) {
       const std::int64_t count = std::min(kBlock, end - at);
-      round_block(load(w_, at, count, buffer), count, s, top_,
-                  &q_.codes[static_cast<std::size_t>(at)]);
+      level_.round_block(floats_at(w_, at, count, buffer), count, s.scale, s.zero, top_,
+                         &q_.codes[static_cast<std::size_t>(at)]);
     }
   }
 
@@ -215,6 +180,7 @@ class Rounder {
   QuantizedMatrix& q_;
   std::int64_t group_;
   std::int32_t top_;
+  const dense::Level& level_ = dense::level();
 };
 
 }  // namespace
@@ -228,7 +194,7 @@ std::optional<std::int64_t> find_non_finite(const WeightRef& w, ThreadPool& pool
     float buffer[kBlock];
     for (std::int64_t at = begin; at < end; at += kBlock) {
       const std::int64_t block = std::min(kBlock, end - at);
-      const float* x = load(w, at, block, buffer);
+      const UnalignedFloat* x = floats_at(w, at, block, buffer);
       std::int32_t max_bits = 0;
       for (std::int64_t i = 0; i < block; ++i) max_bits = std::max(max_bits, magnitude_bits(x[i]));
       if (max_bits < kInfinityBits) continue;

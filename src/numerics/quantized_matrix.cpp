@@ -14,15 +14,20 @@ void dequantize_row(const QuantizedMatrix& q, std::int64_t row, float* w) {
   const auto part = [&](std::int64_t begin, std::int64_t end, auto step) {
     const std::size_t first = q.scale_index(row, begin);
     const float* scales = q.scales.data() + first;
-    for (std::int64_t i = 0; i < end - begin; ++i) {
-      const std::int64_t at = i * step;
-      float zero = offset;
-      if (q.grid.float_zeros) {
-        zero = q.float_zeros[first + static_cast<std::size_t>(at)];
-      } else if (!q.grid.symmetric) {
-        zero = static_cast<float>(q.zero_points[first + static_cast<std::size_t>(at)]);
+    const auto fill = [&](auto zero_at) {
+      for (std::int64_t i = 0; i < end - begin; ++i) {
+        w[begin + i] =
+            (static_cast<float>(codes[begin + i]) - zero_at(i * step)) * scales[i * step];
       }
-      w[begin + i] = (static_cast<float>(codes[begin + i]) - zero) * scales[at];
+    };
+    if (q.grid.float_zeros) {
+      fill([zeros = q.float_zeros.data() + first](std::int64_t at) { return zeros[at]; });
+    } else if (q.grid.symmetric) {
+      fill([offset](std::int64_t) { return offset; });
+    } else {
+      fill([zeros = q.zero_points.data() + first](std::int64_t at) {
+        return static_cast<float>(zeros[at]);
+      });
     }
   };
   if (q.layout == MatrixLayout::in_out) {

@@ -3,47 +3,53 @@
 
 #include <algorithm>
 #include <cmath>
-#include <span>
+
+#include "numerics/dense/level.h"
 
 namespace onnxpress {
 namespace {
 
-constexpr std::int64_t kBlock = 512;    // weights that are looked at together
-constexpr std::int64_t kOutputs = 128;  // outputs of a thread's turn
+constexpr std::int64_t kOutputs = 128;  // of a thread's turn; weights that are looked at together
 
 // The largest magnitude of a channel, and the energy of all others.
 struct Channel {
   double largest = 0;
   double rest = 0;
-  void add(float x) {
-    const double size = std::fabs(static_cast<double>(x));
-    const double smaller = std::min(size, largest);
-    largest = std::max(size, largest);
-    rest += smaller * smaller;
+  void add(const Channel& part) {
+    const double smaller = std::min(part.largest, largest);
+    largest = std::max(part.largest, largest);
+    rest += part.rest + smaller * smaller;
   }
   [[nodiscard]] double rms(std::int64_t count) const {
     return std::sqrt(rest / static_cast<double>(std::max<std::int64_t>(count - 1, 1)));
   }
 };
 
-// Channels [begin, end) of a matrix; in either layout, in blocks that are contiguous in memory.
-void look_at(const WeightRef& w, std::int64_t begin, std::int64_t end, Channel* channels) {
-  float buffer[kBlock];
-  if (w.layout == MatrixLayout::in_out) {
-    for (std::int64_t i = 0; i < w.in; ++i) {
-      const auto count = static_cast<std::size_t>(end - begin);
-      read_weights(w, i * w.out + begin, {buffer, count});
-      for (std::size_t o = 0; o < count; ++o) channels[o].add(buffer[o]);
-    }
-    return;
+// Channels [begin, end), at most kOutputs, of a matrix stored [in, out].
+void look_at_columns(const WeightRef& w, std::int64_t begin, std::int64_t end, Channel* channels) {
+  float buffer[kOutputs];
+  double largest[kOutputs] = {};
+  double rest[kOutputs] = {};
+  const std::int64_t count = end - begin;
+  for (std::int64_t i = 0; i < w.in; ++i) {
+    dense::level().add_energies(floats_at(w, i * w.out + begin, count, buffer), count, largest,
+                                rest);
   }
-  for (std::int64_t o = begin; o < end; ++o) {
-    for (std::int64_t at = 0; at < w.in; at += kBlock) {
-      const auto count = static_cast<std::size_t>(std::min(kBlock, w.in - at));
-      read_weights(w, o * w.in + at, {buffer, count});
-      for (std::size_t i = 0; i < count; ++i) channels[o - begin].add(buffer[i]);
-    }
+  for (std::int64_t o = 0; o < count; ++o) channels[o] = {largest[o], rest[o]};
+}
+
+// A channel of a matrix stored [out, in].
+Channel look_at_row(const WeightRef& w, std::int64_t row) {
+  float buffer[kOutputs];
+  double largest[kOutputs] = {};
+  double rest[kOutputs] = {};
+  for (std::int64_t at = 0; at < w.in; at += kOutputs) {
+    const std::int64_t count = std::min(kOutputs, w.in - at);
+    dense::level().add_energies(floats_at(w, row * w.in + at, count, buffer), count, largest, rest);
   }
+  Channel channel;
+  for (std::int64_t i = 0; i < kOutputs; ++i) channel.add({largest[i], rest[i]});
+  return channel;
 }
 
 float weight_at(const WeightRef& w, std::int64_t input, std::int64_t output) {
@@ -59,7 +65,14 @@ std::vector<WeightOutlier> find_outliers(const WeightRef& w, double ratio, Threa
   std::vector<Channel> channels(static_cast<std::size_t>(w.out));
   pool.parallel_for(w.out, kOutputs, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t at = begin; at < end; at += kOutputs) {
-      look_at(w, at, std::min(end, at + kOutputs), channels.data() + at);
+      const std::int64_t last = std::min(end, at + kOutputs);
+      if (w.layout == MatrixLayout::in_out) {
+        look_at_columns(w, at, last, channels.data() + at);
+      } else {
+        for (std::int64_t o = at; o < last; ++o) {
+          channels[static_cast<std::size_t>(o)] = look_at_row(w, o);
+        }
+      }
     }
   });
   std::vector<WeightOutlier> found;

@@ -27,7 +27,20 @@ void put_code(std::uint8_t* row, std::int64_t i, int bits, std::uint8_t code) {
   row[i / in_byte] = static_cast<std::uint8_t>(row[i / in_byte] | code << (i % in_byte * bits));
 }
 
+// Two codes of four bits to a byte, in a form that compilers turn into vectors.
+void put_nibbles(std::uint8_t* row, std::span<const std::uint8_t> codes) {
+  const std::size_t pairs = codes.size() / 2;
+  for (std::size_t i = 0; i < pairs; ++i) {
+    row[i] = static_cast<std::uint8_t>(codes[2 * i] | codes[2 * i + 1] << 4);
+  }
+  if (codes.size() % 2 != 0) row[pairs] = codes.back();
+}
+
 void put_codes(std::uint8_t* row, std::span<const std::uint8_t> codes, int bits) {
+  if (bits == 4) {
+    put_nibbles(row, codes);
+    return;
+  }
   const auto in_byte = static_cast<std::size_t>(8 / bits);
   for (std::size_t at = 0; at < codes.size(); at += in_byte) {
     std::uint8_t byte = 0;

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstring>
 
 #include "correlated.h"
 #include "numerics/dense/level.h"
@@ -54,6 +56,46 @@ TEST(Levels, WithoutDataGridsAndCodesAreTheSameToTheBit) {
     const Codes expected = searched(dense::baseline_level(), symmetric, nullptr);
     for (const Level* level : levels()) {
       EXPECT_EQ(searched(*level, symmetric, nullptr), expected);
+    }
+  }
+}
+
+TEST(Levels, RoundWeightsAtAnyAddressToTheSameBits) {
+  const Matrix w = gaussian(1, 203, 10);
+  const auto count = static_cast<std::int64_t>(w.values.size());
+  std::vector<std::byte> odd(w.values.size() * sizeof(float) + 1);
+  std::memcpy(odd.data() + 1, w.values.data(), odd.size() - 1);
+  const WeightRef ref{odd.data() + 1, FloatType::float32, 1, count, MatrixLayout::in_out};
+  const UnalignedFloat* x = floats_at(ref, 0, count, nullptr);
+  std::vector<float> scales(w.values.size());
+  std::vector<std::int32_t> zeros(scales.size());
+  for (std::size_t i = 0; i < scales.size(); ++i) {
+    scales[i] = 0.01F * static_cast<float>(i + 1);
+    zeros[i] = static_cast<std::int32_t>(i % 16);
+  }
+  for (const Level* level : levels()) {
+    std::vector<std::uint8_t> codes(scales.size());
+    std::vector<std::uint8_t> alike(scales.size());
+    std::vector<std::int32_t> bits(scales.size());
+    std::vector<float> low(scales.size()), high(scales.size());
+    std::vector<double> largest(scales.size(), 0.5), rest(scales.size());
+    level->round_columns(x, count, scales.data(), zeros.data(), 15, codes.data());
+    level->round_block(x, count, scales[9], zeros[9], 15, alike.data());
+    level->widen_ranges(x, count, bits.data(), low.data(), high.data());
+    level->add_energies(x, count, largest.data(), rest.data());
+    for (std::size_t i = 0; i < scales.size(); ++i) {
+      const float value = w.values[i];
+      const auto size = static_cast<double>(std::fabs(value));
+      const auto code = [&](std::size_t at) {
+        return std::clamp(static_cast<int>(std::nearbyint(value / scales[at])) + zeros[at], 0, 15);
+      };
+      ASSERT_EQ(codes[i], code(i));
+      ASSERT_EQ(alike[i], code(9));
+      ASSERT_EQ(std::bit_cast<float>(bits[i]), std::fabs(value));
+      ASSERT_EQ(low[i], std::min(value, 0.0F));
+      ASSERT_EQ(high[i], std::max(value, 0.0F));
+      ASSERT_EQ(largest[i], std::max(size, 0.5));
+      ASSERT_EQ(rest[i], std::pow(std::min(size, 0.5), 2));
     }
   }
 }

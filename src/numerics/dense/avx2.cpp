@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "numerics/dense/algebra.h"
+#include "numerics/dense/blocks.h"
 #include "numerics/dense/inputs.h"
 #include "numerics/dense/panels.h"
 
@@ -14,6 +15,10 @@ const Level& avx2_level() {
                                    .solve_factored = solve_factored,
                                    .round_inputs = round_inputs,
                                    .squared_distance = squared_distance,
+                                   .widen_ranges = widen_ranges,
+                                   .add_energies = add_energies,
+                                   .round_block = round_block,
+                                   .round_columns = round_columns,
                                    .search_grid = search_grid,
                                    .round = round_panel,
                                    .gptq = gptq_panel,

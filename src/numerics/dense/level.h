@@ -5,6 +5,7 @@
 
 #include "base/cpu.h"
 #include "base/thread_pool.h"
+#include "numerics/weight_ref.h"
 
 // The hot loops of the numerics, compiled once for each level of instructions. Callers cut the work
 // by what is written, so results do not depend on the number of threads.
@@ -46,7 +47,20 @@ struct Level {
   void (*round_inputs)(const float* x, const float* scale, const float* zero, float step,
                        std::int64_t rows, std::int64_t k, float* rounded);
   // ‖a - b‖² of `count` floats.
-  double (*squared_distance)(const float* a, const float* b, std::int64_t count);
+  double (*squared_distance)(const UnalignedFloat* a, const float* b, std::int64_t count);
+  // For weights w [count] at any address: the largest magnitude so far, as the bits of a float
+  // (whose order is that of the magnitudes; infinity and NaN come out on top), least and largest.
+  void (*widen_ranges)(const UnalignedFloat* w, std::int64_t count, std::int32_t* magnitude_bits,
+                       float* low, float* high);
+  // For weights w [count] at any address: the largest magnitudes so far, and the sums of squares of
+  // all others.
+  void (*add_energies)(const UnalignedFloat* w, std::int64_t count, double* largest, double* rest);
+  // Codes clamp(round(w_i / scale) + zero, 0, top) of w [count] at any address.
+  void (*round_block)(const UnalignedFloat* w, std::int64_t count, float scale, std::int32_t zero,
+                      std::int32_t top, std::uint8_t* codes);
+  // The same with scales and zeros [count].
+  void (*round_columns)(const UnalignedFloat* w, std::int64_t count, const float* scales,
+                        const std::int32_t* zeros, std::int32_t top, std::uint8_t* codes);
   // Moves the grids of a panel w [k, kPanel] from the full range to the best of `steps` shrunken
   // ones, so that Σ energy_j (w_j - q_j)² is small; energy may be nullptr.
   void (*search_grid)(const float* w, const float* energy, std::int64_t k, int steps,
