@@ -4,13 +4,13 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
-#include <fstream>
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "base/error_codes.h"
+#include "base/mapped_file.h"
 
 namespace onnxpress {
 struct Sha256::State {
@@ -47,25 +47,16 @@ std::string sha256(std::span<const std::byte> bytes) {
 }
 
 std::string sha256_of_file(const std::filesystem::path& path, const std::atomic<bool>* stop) {
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status)) {
-    throw Error(codes::file_missing, fmt::format("{} does not exist", path.string()));
-  }
-  if (!std::filesystem::is_regular_file(status)) {
-    throw Error(codes::not_a_file, fmt::format("{} is not a regular file", path.string()));
-  }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error(codes::cannot_read, fmt::format("{} can't be read", path.string()));
-  constexpr std::size_t kPiece = std::size_t{1} << 18;
-  std::vector<char> piece(kPiece);
+  const auto file = MappedFile::open(path);
+  constexpr std::size_t kPiece = std::size_t{1} << 20;
   Sha256 digest;
-  while (file) {
+  for (auto rest = file->bytes(); !rest.empty();) {
     if (stop != nullptr && *stop) return "";
-    file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    digest.add(std::as_bytes(std::span(piece).first(static_cast<std::size_t>(file.gcount()))));
+    const auto piece = rest.first(std::min(kPiece, rest.size()));
+    digest.add(piece);
+    file->release(piece);
+    rest = rest.subspan(piece.size());
   }
-  if (file.bad()) throw Error(codes::cannot_read, fmt::format("{} can't be read", path.string()));
   return std::move(digest).hex();
 }
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -14,7 +15,7 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
-#include <iterator>
+#include <thread>
 #include <utility>
 
 #include "base/error_codes.h"
@@ -80,33 +81,58 @@ void remove_stale(const fs::path& destination) {
   }
 }
 
-int write_all(int descriptor, Bytes bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return written < 0 ? errno : ENOSPC;
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
+// Has the disk begin with what has been written, in a thread of its own, so that less is left to
+// wait for at the end. Only a hint, which some file systems don't take.
+class EarlyFlush {
+ public:
+  explicit EarlyFlush(int descriptor)
+      : thread_([this, descriptor] {
+          std::int64_t begun = 0;
+          for (std::int64_t end = 0; (end = written_) != kDone; begun = end) {
+            if (end == begun) {
+              written_.wait(end);
+              continue;
+            }
+            ::sync_file_range(descriptor, begun, end - begun, SYNC_FILE_RANGE_WRITE);
+          }
+        }) {}
+  EarlyFlush(const EarlyFlush&) = delete;
+  EarlyFlush& operator=(const EarlyFlush&) = delete;
+  ~EarlyFlush() {
+    written_ = kDone;
+    written_.notify_one();
+    thread_.join();
   }
-  return 0;
-}
+  void wrote(std::int64_t total) {
+    written_ = total;
+    written_.notify_one();
+  }
 
-// Bytes after which the disk is told to begin, so that less is left to wait for.
-constexpr std::int64_t kBeginFrom = 4 << 20;
+ private:
+  static constexpr std::int64_t kDone = -1;
+  std::atomic<std::int64_t> written_{0};
+  std::thread thread_;
+};
 
 // Returns an errno, 0 for success.
 int write_pieces(int descriptor, const Rope& contents) {
+  constexpr std::size_t kAtOnce = 4 << 20;
   // Says at once if the disk is too small; file systems that can't do it are none the worse.
   if (::fallocate(descriptor, 0, 0, contents.size()) != 0 && (errno == ENOSPC || errno == EFBIG))
     return errno;
-  std::int64_t begun = 0;
-  std::int64_t written = 0;
+  EarlyFlush flush(descriptor);
+  std::int64_t total = 0;
+  std::int64_t told = 0;
   for (const Rope::Piece& piece : contents.pieces()) {
-    if (const int error = write_all(descriptor, piece.bytes())) return error;
-    written += std::ssize(piece.bytes());
-    if (written - begun < kBeginFrom) continue;
-    // Only a hint, which some file systems don't take.
-    ::sync_file_range(descriptor, begun, written - begun, SYNC_FILE_RANGE_WRITE);
-    begun = written;
+    for (Bytes rest = piece.bytes(); !rest.empty();) {
+      const ssize_t written = ::write(descriptor, rest.data(), std::min(rest.size(), kAtOnce));
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return written < 0 ? errno : ENOSPC;
+      rest = rest.subspan(static_cast<std::size_t>(written));
+      total += written;
+      if (total - told < std::int64_t{kAtOnce}) continue;
+      flush.wrote(told = total);
+    }
   }
   return 0;
 }
