@@ -169,6 +169,7 @@ void Scope::apply_info(ValueId id) {
   Info& info = infos_[at->second];
   info.used = true;
   Value& value = graph_.mutable_value(id);
+  value.is_declared = true;
   value.dtype = info.info.dtype;
   value.shape = std::move(info.info.shape);
   value.value_info = std::move(info.info.rest);

@@ -108,7 +108,8 @@ class GraphWriter {
   // Whether a value that is neither input nor output is worth an entry of its own.
   [[nodiscard]] bool wants_info(const Value& v) const {
     if (v.is_input || v.is_output || v.is_capture || (!v.constant && !v.producer)) return false;
-    return (!v.constant && v.dtype != DType::undefined) || !notes_removed(v.value_info).empty();
+    return (v.is_declared && !v.constant && v.dtype != DType::undefined) ||
+           !notes_removed(v.value_info).empty();
   }
 
   Rope write_node(const Node& node) {

@@ -128,14 +128,18 @@ std::optional<QuantizedMatrix> unpack_integer(const Graph& graph, NodeId id) {
 
 void integer_product(Graph& graph, const DynamicInput& x, const IntegerWeight& w, ValueId output,
                      std::string_view hint) {
-  const std::string name(hint);
+  const std::string name = graph.value(w.codes).name;
   const auto shape = graph.value(output).shape;
   std::vector<ValueId> factors{x.codes, w.codes, x.zero_point};
   if (w.zero_point != kNoValue) factors.push_back(w.zero_point);
-  const ValueId sums = graph.add("MatMulInteger", std::move(factors), {}, name + "_integer", "",
-                                 DType::int32, shape);
+  const ValueId sums = graph.add_value(name + "_sums", DType::int32, shape);
+  graph.add_node({.name = std::string(hint) + "_integer",
+                  .op_type = "MatMulInteger",
+                  .domain = "",
+                  .inputs = std::move(factors),
+                  .outputs = {sums}});
   const ValueId floats =
-      graph.add("Cast", {sums}, {{"to", kFloat32}}, name + "_sums", "", DType::float32, shape);
+      graph.add("Cast", {sums}, {{"to", kFloat32}}, name + "_floats", "", DType::float32, shape);
   const ValueId scale = graph.add("Mul", {x.scale, w.scales}, {}, name + "_scales", "",
                                   DType::float32, graph.value(w.scales).shape);
   graph.add_node({.name = name + "_rescale",

@@ -36,7 +36,8 @@ struct IntegerWeight {
 [[nodiscard]] std::optional<QuantizedMatrix> unpack_integer(const Graph& graph, NodeId product);
 
 // x·W in float: MatMulInteger, Cast, and the product with both scales. `output`, which must have no
-// producer, becomes its result. Exact but for the rounding of the inputs and the last product.
+// producer, becomes its result. Exact but for the rounding of the inputs and the last product. The
+// product is named for `hint`, what lies behind it for the weight.
 void integer_product(Graph& graph, const DynamicInput& x, const IntegerWeight& w, ValueId output,
                      std::string_view hint);
 

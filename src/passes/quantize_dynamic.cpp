@@ -85,7 +85,7 @@ class Rewriter {
     const std::string name = graph_.value(unit.output).name;
     const DType type = float_type(unit);
 
-    const DynamicInput x = input(unit.input, turned, type);
+    const DynamicInput x = input(unit, turned, type);
     const IntegerWeight w = weight(unit, alpha);
     const ValueId bias = gemm ? product.input(2) : kNoValue;
     graph_.erase(unit.product);
@@ -137,10 +137,12 @@ class Rewriter {
     return is_float(type) ? type : DType::float32;
   }
 
-  DynamicInput input(ValueId x, bool turned, DType type) {
+  // Named for the weight of the first unit that reads it: such names tend to be short.
+  DynamicInput input(const LinearUnit& unit, bool turned, DType type) {
+    const ValueId x = unit.input;
     const auto at = inputs_.find({x, turned});
     if (at != inputs_.end()) return at->second;
-    const std::string name = graph_.value(x).name;
+    const std::string name = graph_.value(unit.weight).name + "_x";
     ValueId value = x;
     if (turned) {
       value = graph_.add("Transpose", {value}, {{"perm", std::vector<std::int64_t>{1, 0}}},

@@ -363,15 +363,15 @@ class Smooth : public Pass {
 
   static ValueId insert_mul(Graph& graph, const TransformerView& view, const SmoothingGroup& group,
                             const std::vector<float>& scales) {
-    const ValueId input = view.units()[group.units.front()].input;
-    const std::string name = graph.value(input).name;
+    const LinearUnit& first = view.units()[group.units.front()];
+    const std::string name = graph.value(first.weight).name;
     std::vector<float> factors;
     for (const float scale : scales) factors.push_back(1 / scale);
     const auto count = static_cast<std::int64_t>(factors.size());
     const ValueId factor =
         graph.add_constant(name + "_smoothing", Tensor::of<float>({count}, std::move(factors)));
-    const ValueId smoothed = graph.add("Mul", {input, factor}, {}, name + "_smoothed", "",
-                                       DType::float32, graph.value(input).shape);
+    const ValueId smoothed = graph.add("Mul", {first.input, factor}, {}, name + "_smoothed", "",
+                                       DType::float32, graph.value(first.input).shape);
     for (const UnitIndex i : group.units) graph.set_input(view.units()[i].product, 0, smoothed);
     return smoothed;
   }
