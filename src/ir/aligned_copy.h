@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -19,13 +20,20 @@ class AlignedCopy {
   AlignedCopy(std::span<const std::byte> source, std::function<void()> copied)
       : source_(source), copied_(std::move(copied)) {}
 
+  // The copy.
   [[nodiscard]] std::span<const std::byte> bytes();
+  // The copy if there is one already, else the source.
+  [[nodiscard]] std::span<const std::byte> nearest() const {
+    const std::byte* copy = copy_.load(std::memory_order_acquire);
+    return {copy == nullptr ? source_.data() : copy, source_.size()};
+  }
 
  private:
   std::span<const std::byte> source_;
   std::function<void()> copied_;
   std::once_flag once_;
   std::shared_ptr<std::byte[]> memory_;
+  std::atomic<const std::byte*> copy_{nullptr};  // once it is whole
 };
 
 }  // namespace onnxpress

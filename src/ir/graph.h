@@ -38,7 +38,7 @@ struct Value {
   bool is_input =
       false;  // with `constant`: a default that the caller may override, so not a constant
   bool is_output = false;
-  bool is_capture = false;  // in a body: see Graph::captures
+  bool is_capture = false;   // in a body: see Graph::captures
   bool is_declared = false;  // the file has a ValueInfoProto for it; only then it is written again
   // What the file says of it besides: ValueInfoProto and the fields of TensorProto that are not
   // modelled, as wire bytes. `value_info` is dropped when a pass changes the type.

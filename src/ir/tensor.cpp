@@ -141,9 +141,10 @@ void Tensor::require_type(DType type) const {
 bool operator==(const Tensor& a, const Tensor& b) {
   if (a.dtype_ != b.dtype_ || a.dims_ != b.dims_) return false;
   if (a.dtype_ == DType::string) return a.as_strings() == b.as_strings();
-  return a.bytes_.size() == b.bytes_.size() &&
-         (a.bytes_.data() == b.bytes_.data() || a.bytes_.empty() ||
-          std::memcmp(a.bytes_.data(), b.bytes_.data(), a.bytes_.size()) == 0);
+  const auto left = a.bytes();
+  const auto right = b.bytes();
+  return left.size() == right.size() && (left.data() == right.data() || left.empty() ||
+                                         std::memcmp(left.data(), right.data(), left.size()) == 0);
 }
 
 }  // namespace onnxpress

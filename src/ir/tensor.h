@@ -47,8 +47,10 @@ class Tensor {
   [[nodiscard]] const Dims& dims() const { return dims_; }
   [[nodiscard]] std::int64_t size() const { return size_; }  // elements
   [[nodiscard]] int rank() const { return static_cast<int>(dims_.size()); }
-  // As they lie in memory or in a file, at any address.
-  [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
+  // At any address: that of the file, unless there is an aligned copy.
+  [[nodiscard]] std::span<const std::byte> bytes() const {
+    return aligned_ == nullptr ? bytes_ : aligned_->nearest();
+  }
   [[nodiscard]] bool is_aligned() const { return aligned_ == nullptr; }
   // The same bytes, aligned for the elements.
   [[nodiscard]] std::span<const std::byte> aligned_bytes() const {

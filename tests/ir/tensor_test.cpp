@@ -70,6 +70,7 @@ TEST(Tensor, CopiesBytesThatAreNotAlignedOnceTheyAreRead) {
   EXPECT_EQ(t.as<float>().back(), last);
   EXPECT_EQ(shared.as<float>().data(), t.as<float>().data());
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(t.aligned_bytes().data()) % alignof(float), 0U);
+  EXPECT_EQ(t.bytes().data(), t.aligned_bytes().data());
   EXPECT_EQ(copies, 1);
   EXPECT_EQ(t, Tensor::from_bytes(DType::float32, {kCount}, {bytes.begin(), bytes.end()}));
 }
