@@ -16,7 +16,8 @@ namespace onnxpress::io {
 namespace {
 
 constexpr std::size_t kMaxRank = 64;
-// Mapped pages of tensors larger than this are given back once they have been copied.
+// Mapped pages of tensors larger than this are given back once they have been copied or nobody
+// reads them.
 constexpr std::size_t kReleaseBytes = 1 << 20;
 
 enum TensorField : std::uint32_t {
@@ -172,10 +173,10 @@ Tensor read_strings(const RawTensor& tensor, ReadContext& context) {
 // only taken if elements are read.
 Tensor on_bytes(DType type, const Dims& dims, Bytes bytes, std::shared_ptr<const void> owner,
                 const MappedFile* file, ReadContext& context) {
-  std::function<void()> copied;
+  std::function<void()> release;
   if (file != nullptr && bytes.size() >= kReleaseBytes)
-    copied = [file, bytes] { file->release(bytes); };
-  Tensor tensor(type, dims, bytes, std::move(owner), std::move(copied));
+    release = [owner, file, bytes] { file->release(bytes); };
+  Tensor tensor(type, dims, bytes, std::move(owner), std::move(release));
   if (!tensor.is_aligned()) context.budget.take_heap(bytes.size());
   return tensor;
 }

@@ -29,7 +29,7 @@ std::span<const std::byte> AlignedCopy::bytes() {
     memory_ = memory_of(source_.size());
     std::memcpy(memory_.get(), source_.data(), source_.size());
     copy_.store(memory_.get(), std::memory_order_release);
-    if (copied_) copied_();
+    if (release_) release_();
   });
   return {memory_.get(), source_.size()};
 }

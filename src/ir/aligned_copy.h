@@ -15,10 +15,15 @@ namespace onnxpress {
 // made when it is first asked for, by any thread.
 class AlignedCopy {
  public:
-  // `source` must stay valid as long as the object is used. `copied`, if not empty, is called once
-  // the source has been copied.
-  AlignedCopy(std::span<const std::byte> source, std::function<void()> copied)
-      : source_(source), copied_(std::move(copied)) {}
+  // `source` must stay valid as long as the object is used. `release`, if not empty, is called when
+  // the source has been copied and when nobody uses it any more.
+  AlignedCopy(std::span<const std::byte> source, std::function<void()> release)
+      : source_(source), release_(std::move(release)) {}
+  AlignedCopy(const AlignedCopy&) = delete;
+  AlignedCopy& operator=(const AlignedCopy&) = delete;
+  ~AlignedCopy() {
+    if (release_) release_();
+  }
 
   // The copy.
   [[nodiscard]] std::span<const std::byte> bytes();
@@ -30,7 +35,7 @@ class AlignedCopy {
 
  private:
   std::span<const std::byte> source_;
-  std::function<void()> copied_;
+  std::function<void()> release_;
   std::once_flag once_;
   std::shared_ptr<std::byte[]> memory_;
   std::atomic<const std::byte*> copy_{nullptr};  // once it is whole

@@ -73,7 +73,7 @@ std::optional<std::int64_t> byte_size(DType type, std::int64_t count) {
 }
 
 Tensor::Tensor(DType type, Dims dims, std::span<const std::byte> bytes,
-               std::shared_ptr<const void> owner, std::function<void()> copied)
+               std::shared_ptr<const void> owner, std::function<void()> release)
     : dtype_(type), dims_(std::move(dims)), bytes_(bytes), owner_(std::move(owner)) {
   const auto count = element_count(dims_);
   const auto needed = count ? byte_size(type, *count) : std::nullopt;
@@ -87,7 +87,7 @@ Tensor::Tensor(DType type, Dims dims, std::span<const std::byte> bytes,
   size_ = *count;
   const auto alignment = static_cast<std::uintptr_t>(std::clamp(bits(type) / 8, 1, 8));
   if (bytes.empty() || reinterpret_cast<std::uintptr_t>(bytes.data()) % alignment == 0) return;
-  aligned_ = std::make_shared<AlignedCopy>(bytes, std::move(copied));
+  aligned_ = std::make_shared<AlignedCopy>(bytes, std::move(release));
 }
 
 Tensor Tensor::from_bytes(DType type, Dims dims, std::vector<std::byte> bytes) {

@@ -29,10 +29,10 @@ class Tensor {
   Tensor() = default;  // undefined type, no bytes
 
   // Shares `bytes`, which `owner` keeps alive. Where they are not aligned for the elements, what
-  // reads elements works on a copy, made when it is first needed; `copied` is called then. Throws
-  // Error (tensor_size) unless the bytes are exactly what dims × type need.
+  // reads elements works on a copy, made when it is first needed; `release`: see AlignedCopy.
+  // Throws Error (tensor_size) unless the bytes are exactly what dims × type need.
   Tensor(DType type, Dims dims, std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
-         std::function<void()> copied = {});
+         std::function<void()> release = {});
   // Takes the bytes over. Same check.
   static Tensor from_bytes(DType type, Dims dims, std::vector<std::byte> bytes);
   static Tensor strings(Dims dims, std::vector<std::string> values);

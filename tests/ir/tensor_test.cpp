@@ -61,18 +61,22 @@ TEST(Tensor, CopiesBytesThatAreNotAlignedOnceTheyAreRead) {
   const std::span<const std::byte> bytes = std::span(*owner).subspan(1);
   const float last = 7;
   std::memcpy(owner->data() + owner->size() - sizeof last, &last, sizeof last);
-  int copies = 0;
-  const Tensor t(DType::float32, {kCount}, bytes, owner, [&] { ++copies; });
-  const Tensor shared = t.reshaped({2, kCount / 2});
+  int released = 0;
+  Tensor t(DType::float32, {kCount}, bytes, owner, [&] { ++released; });
+  Tensor shared = t.reshaped({2, kCount / 2});
   EXPECT_FALSE(t.is_aligned());
   EXPECT_EQ(t.bytes().data(), bytes.data());
-  EXPECT_EQ(copies, 0);
+  EXPECT_EQ(released, 0);
   EXPECT_EQ(t.as<float>().back(), last);
   EXPECT_EQ(shared.as<float>().data(), t.as<float>().data());
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(t.aligned_bytes().data()) % alignof(float), 0U);
   EXPECT_EQ(t.bytes().data(), t.aligned_bytes().data());
-  EXPECT_EQ(copies, 1);
+  EXPECT_EQ(released, 1);
   EXPECT_EQ(t, Tensor::from_bytes(DType::float32, {kCount}, {bytes.begin(), bytes.end()}));
+  t = {};
+  EXPECT_EQ(released, 1);
+  shared = {};
+  EXPECT_EQ(released, 2);
 }
 
 TEST(Tensor, ReshapesOnlyToTheSameNumberOfElements) {
