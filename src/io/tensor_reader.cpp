@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kMaxRank = 64;
 // Mapped pages of tensors larger than this are given back once they have been copied or nobody
 // reads them.
-constexpr std::size_t kReleaseBytes = 1 << 20;
+constexpr std::size_t kReleaseBytes = 64 << 10;
 
 enum TensorField : std::uint32_t {
   kDims = 1,
