@@ -30,7 +30,7 @@ struct StagedRunOptions {
   bool pair = false;  // run the original in step, for Activations::original
   // Activations kept between two stages: beyond so many bytes they go to a file without a name in
   // `spill_folder` (empty: the system's folder for temporary files).
-  std::size_t memory_bound = 24 << 20;
+  std::size_t memory_bound = 16 << 20;
   std::filesystem::path spill_folder{};
   std::function<void(double)> progress{};        // share of the present stage's batches
   const std::atomic<bool>* cancelled = nullptr;  // once true: Error (cancelled)
