@@ -60,7 +60,7 @@ DynamicInput quantize_input(Graph& graph, ValueId x, std::string_view hint) {
   result.codes = graph.add_value(name + "_q", DType::uint8, shape);
   result.scale = graph.add_value(name + "_scale", DType::float32, Shape{});
   result.zero_point = graph.add_value(name + "_zero", DType::uint8, Shape{});
-  graph.add_node({.name = name + "_quantize",
+  graph.add_node({.name = graph.value(result.codes).name + "_quantize",
                   .op_type = "DynamicQuantizeLinear",
                   .domain = "",
                   .inputs = {x},
@@ -142,7 +142,7 @@ void integer_product(Graph& graph, const DynamicInput& x, const IntegerWeight& w
       graph.add("Cast", {sums}, {{"to", kFloat32}}, name + "_floats", "", DType::float32, shape);
   const ValueId scale = graph.add("Mul", {x.scale, w.scales}, {}, name + "_scales", "",
                                   DType::float32, graph.value(w.scales).shape);
-  graph.add_node({.name = name + "_rescale",
+  graph.add_node({.name = graph.value(floats).name + "_scaled",
                   .op_type = "Mul",
                   .domain = "",
                   .inputs = {floats, scale},
