@@ -29,8 +29,8 @@ struct ReadOptions {
 // Reads and checks a model: wire format, tensors (their bytes are exactly what shape and type
 // need), external data, and the rules of the graph (SSA, topological order, everything that is read
 // is produced, domains imported). Constants share the bytes of the mapped file, which stays open as
-// long as a tensor lives; only those that are not
-// aligned for their elements are copied, when they are first read.
+// long as a tensor lives; those that are not aligned for their elements are copied when they are
+// first read.
 //
 // Throws Error: empty_file, not_onnx, broken_wire, no_graph, tensor_size, tensor_malformed,
 // external_data, graph_malformed, attribute_malformed, unsupported_model, over_budget,

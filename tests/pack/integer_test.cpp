@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
+#include <string>
 
 #include "exec/session.h"
 #include "pack/matrices.h"
@@ -32,6 +34,22 @@ NodeId product_of(const Graph& graph) {
     if (graph.node(id).is("MatMulInteger")) return id;
   }
   return NodeId{-1};
+}
+
+TEST(Integer, ProductsThatShareAWeightHaveNodesOfDifferentNames) {
+  Model model = model_of(test::random_matrix({8, 0, true}, 6, 4, MatrixLayout::in_out), false);
+  Graph& graph = model.graph;
+  const Node& first = graph.node(product_of(graph));
+  const IntegerWeight w{graph.find_value("w_q").value(), graph.find_value("w_scale").value()};
+  EXPECT_EQ(first.input(1), w.codes);
+  const ValueId x = graph.add_input("x2", DType::float32, Shape{{-1, "n"}, {6, ""}});
+  const ValueId y = graph.add_value("y2", DType::float32);
+  integer_product(graph, quantize_input(graph, x, "x"), w, y, "y2");
+  graph.add_output(y);
+  std::set<std::string> names;
+  for (const NodeId id : graph.nodes()) {
+    EXPECT_TRUE(names.insert(graph.node(id).name).second) << graph.node(id).name;
+  }
 }
 
 TEST(Integer, CodesAndScalesComeBackBitForBit) {

@@ -32,8 +32,8 @@ void add_energies(const UnalignedFloat* w, std::int64_t count, double* largest, 
   }
 }
 
-// To the nearest integer, ties to even, for magnitudes below
-// 2²²: the sum has no bits left for fractions.
+// To the nearest integer, ties to even, for magnitudes below 2²²: the sum has no bits left for
+// fractions.
 std::uint8_t code_of(float x, float scale, std::int32_t zero, std::int32_t top) {
   const std::int32_t code =
       std::bit_cast<std::int32_t>(x / scale + 12582912.0F) - 0x4b400000 + zero;

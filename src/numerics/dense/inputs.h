@@ -2,9 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
-#include <iterator>
-#include <numeric>
 
 #include "numerics/dense/algebra.h"
 #include "numerics/weight_ref.h"
@@ -38,8 +35,12 @@ double squared_distance(const UnalignedFloat* a, const float* b, std::int64_t co
     }
   }
   double sum = 0;
-  for (; i < count; ++i) sum += std::pow(static_cast<double>(a[i] - b[i]), 2);
-  return std::accumulate(std::begin(sums), std::end(sums), sum);
+  for (; i < count; ++i) {
+    const auto difference = static_cast<double>(a[i] - b[i]);
+    sum += difference * difference;
+  }
+  for (const double lane : sums) sum += lane;
+  return sum;
 }
 
 }  // namespace
